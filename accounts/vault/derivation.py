@@ -1,0 +1,68 @@
+"""Keys out of keys: HKDF under a label (RFC 5869), key wrap (RFC 3394), and the label of every derivation.
+
+A label names its purpose and version; what a key is bound to follows it, each part with its length, so that no key can
+serve for two things. Nothing in here is random and nothing is slow.
+"""
+
+from __future__ import annotations
+
+import hmac
+from enum import StrEnum
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+
+from accounts.vault.encoding import lp
+from accounts.vault.errors import Reason, WrongKey
+from accounts.vault.secret import Secret
+
+
+class Label(StrEnum):
+    """Every label of the lists and their doors. What each is bound to: docs/architecture.md."""
+
+    SLOT_BROWSER = "authweb/slot/1/browser"
+    SLOT_WORDS = "authweb/slot/1/words"
+    SLOT_PASSKEY = "authweb/slot/1/passkey"
+    SLOT_PEPPER = "authweb/slot/1/pepper"
+    BACKUP_WORDS = "authweb/backup/1/words"
+    BACKUP_PASSKEY = "authweb/backup/1/passkey"
+    DEVICE_AUTH = "authweb/device/1/auth"
+    APPROVAL_KEY = "authweb/approval/1/key"
+    APPROVAL_LETTERS = "authweb/approval/1/letters"
+    APPROVAL = "authweb/approval/1"
+    LIST = "authweb/list/1"
+    DRAFT = "authweb/draft/1"
+    FIELD = "authweb/field/1"
+    KEY = "authweb/key/1"
+    KEYCHECK = "authweb/keycheck/1"
+
+
+def info(label: str, *bound: bytes) -> bytes:
+    """label ‖ lp(bound): what a derivation is for, and what is authenticated beside a sealed text."""
+    return label.encode("ascii") + lp(*bound)
+
+
+def derive(key: Secret, label: str, *bound: bytes, length: int = 32, salt: bytes = b"") -> Secret:
+    """HKDF-SHA256 of a key under a label and what it is bound to; `length` bytes. An empty salt is no salt."""
+    hkdf = HKDF(algorithm=SHA256(), length=length, salt=salt or None, info=info(label, *bound))
+    return Secret(hkdf.derive(key.reveal()))
+
+
+def fingerprint(key: Secret, label: str, *parts: bytes) -> bytes:
+    """HMAC-SHA256 under a key of label ‖ lp(parts), 32 bytes: names a thing without showing it."""
+    return hmac.digest(key.reveal(), info(label, *parts), "sha256")
+
+
+def wrap(wrapping_key: Secret, data: bytes) -> bytes:
+    """AES-256 key wrap (RFC 3394) of 16, 24, 32, 40 … bytes; 8 bytes longer than what it holds."""
+    return aes_key_wrap(wrapping_key.reveal(), data)
+
+
+def unwrap(wrapping_key: Secret, wrapped: bytes) -> bytes:
+    """What `wrap` took. Raises WrongKey for another key or an altered bit, which cannot be told apart here."""
+    try:
+        return aes_key_unwrap(wrapping_key.reveal(), wrapped)
+    except (InvalidUnwrap, ValueError):
+        pass
+    raise WrongKey(Reason.SLOT_INNER)

@@ -1,0 +1,19 @@
+"""The app of users, devices, the list and its codes."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountsConfig(AppConfig):
+    """Connects, in sight, what listens to what."""
+
+    name = "accounts"
+    verbose_name = _("People and devices")
+
+    def ready(self) -> None:
+        """Register the checks; listen to allauth's signals."""
+        from accounts import adapter, checks  # noqa: F401, PLC0415 - models must be loaded first
+
+        adapter.connect()

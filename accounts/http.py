@@ -1,0 +1,100 @@
+"""What views share: their request, their guards, their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from urllib.parse import urlencode
+
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django_htmx.middleware import HtmxDetails
+
+from accounts.models import User
+from accounts.services import devices, vaults
+
+View = Callable[..., HttpResponseBase]
+
+
+class VaultRequest(HttpRequest):
+    """A request of a signed-in person whose browser holds a key to the list."""
+
+    user: User  # type: ignore[assignment]
+    vault: vaults.OpenVault
+    htmx: HtmxDetails
+
+
+class UserRequest(HttpRequest):
+    """A request of a signed-in person; the list may be closed."""
+
+    user: User  # type: ignore[assignment]
+    htmx: HtmxDetails
+
+
+def vault_required(view: View) -> View:
+    """Guard: the list is open in this browser. Without its key: "Set up this device" or "Open your list"."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        vault = devices.enter(request)
+        if vault is None:
+            return go(request, "accounts:open" if devices.has_list(request.user) else "accounts:start")
+        request.vault = vault  # type: ignore[attr-defined]
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def fresh_sign_in(view: View) -> View:
+    """Guard: signed in within the last five minutes; asked for on the GET that shows the form, never on its POST."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        raise_if_reauthentication_required(request)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+def page(request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
+    """A rendered page; with `template.html#partial` that partial for htmx, the whole page otherwise."""
+    whole, _, partial = template.partition("#")
+    name = template if partial and getattr(request, "htmx", False) else whole
+    return render(request, name, context, status=status)
+
+
+def go(request: HttpRequest, to: str, *args: Any, query: dict[str, str] | None = None, **kwargs: Any) -> HttpResponse:
+    """On to another page of ours, for htmx by its own header: a redirect would be swapped in."""
+    address = to if to.startswith("/") else reverse(to, args=args, kwargs=kwargs)
+    if query:
+        address = f"{address}?{urlencode(query)}"
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address, status=303 if request.method != "GET" else 302)
+
+
+def hand_off(request: HttpRequest, address: str) -> HttpResponse:
+    """To a provider. `form-action 'self'` blocks POST -> 302 -> elsewhere, so a page of ours leads there."""
+    if getattr(request, "htmx", False):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return render(request, "accounts/hand_off.html", {"address": address})
+
+
+def said(request: HttpRequest, sentence: str, *, undo: str = "", error: bool = False) -> None:
+    """Leave one sentence for the next page; with the address of an Undo beside it."""
+    messages.add_message(request, messages.ERROR if error else messages.SUCCESS, sentence, extra_tags=undo)
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """For base.html: what every page knows."""
+    user = getattr(request, "_cached_user", None) or getattr(request, "user", None)
+    return {
+        "DEMO": settings.DEMO,
+        "theme": getattr(user, "theme", "system"),
+        "list_is_open": getattr(request, "vault", None) is not None,
+    }

@@ -1,0 +1,177 @@
+"""What happens around every request: who asks, what the browser may do with the answer, in which language and time."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import brotli
+from allauth.core.exceptions import ReauthenticationRequired
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.middleware import SessionMiddleware
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+from django.utils.crypto import constant_time_compare
+
+from accounts import arrivals
+from accounts.services import devices
+
+Answer = Callable[[HttpRequest], HttpResponseBase]
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_PERMISSIONS = "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
+
+
+class Headers:
+    """Headers of every answer, and the third check of a POST: the browser's own word on where it comes from."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer; nothing dynamic is kept by a browser or a proxy."""
+        response = self.get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers.setdefault("Permissions-Policy", _PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        return response
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """Refuse what another site sends (Fetch Metadata). Old browsers say nothing and are judged by token and Origin."""
+        site = request.headers.get("Sec-Fetch-Site", "same-origin")
+        if request.method not in _SAFE and site not in ("same-origin", "none") and not _exempt(view):
+            raise PermissionDenied
+
+
+def _exempt(view: Any) -> bool:
+    """Apple answers by a cross-site POST; its view says so itself."""
+    return bool(getattr(view, "cross_site_post_exempt", False))
+
+
+class Compress:
+    """Brotli at its quickest level for pages.
+
+    Never where the answer could mix a secret with text the asker chose (BREACH): a query, a form, a failure.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer, smaller where that is safe and worth it."""
+        response = self.get_response(request)
+        if (
+            isinstance(response, HttpResponse)
+            and not isinstance(response, StreamingHttpResponse)
+            and request.method == "GET"
+            and not request.META.get("QUERY_STRING")
+            and response.status_code == 200
+            and len(response.content) > 1000
+            and "Content-Encoding" not in response.headers
+        ):
+            patch_vary_headers(response, ("Accept-Encoding",))
+            if "br" in request.headers.get("Accept-Encoding", ""):
+                response.content = brotli.compress(response.content, quality=1)
+                response.headers["Content-Encoding"] = "br"
+                response.headers["Content-Length"] = str(len(response.content))
+        return response
+
+
+class Sessions(SessionMiddleware):
+    """Sessions of 30 days, renewed daily at most; the person and the open door of the list read with them at once."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Read session, user, device, slot, vault and newest state by one query; what is missing is left to Django."""
+        request.door = None  # type: ignore[attr-defined]
+        arrival = arrivals.of(request)
+        if arrival is None:
+            super().process_request(request)
+            return
+        store = self.SessionStore(arrival.session_key)
+        store._session_cache = store.decode(arrival.session_data)  # type: ignore[attr-defined]
+        store.accessed = False
+        request.session = store
+        if timezone.now() > arrival.session_expires - _RENEWED_BEFORE:
+            store.modified = True
+        for door in arrival.doors:
+            if str(door.user.pk) == store._session_cache.get(SESSION_KEY):  # type: ignore[attr-defined]
+                self._enter(request, door)
+        store.accessed = True  # Every page differs by person.
+
+    def _enter(self, request: HttpRequest, door: arrivals.Door) -> None:
+        session, user = request.session, door.user
+        if (
+            user.is_active
+            and session.get(BACKEND_SESSION_KEY) in settings.AUTHENTICATION_BACKENDS
+            and constant_time_compare(session.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
+        ):
+            request._cached_user = user  # type: ignore[attr-defined]
+            request.door = door  # type: ignore[attr-defined]
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """Save the session where it changed; send the device's cookie again once a week."""
+        door = getattr(request, "door", None)
+        if door is not None and getattr(request, "vault", None) is not None:
+            devices.keep_up(door, response, at=timezone.now())
+        return super().process_response(request, response)
+
+
+_RENEWED_BEFORE = timedelta(seconds=settings.SESSION_COOKIE_AGE - 24 * 3600)
+
+
+class Preferences:
+    """The person's language and time zone, or the browser's language and the server's zone."""
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer in them."""
+        user = request.user if request.COOKIES.get(settings.SESSION_COOKIE_NAME) else None
+        language = getattr(user, "language", "")
+        translation.activate(
+            language if language in dict(settings.LANGUAGES) else translation.get_language_from_request(request)
+        )
+        zone = getattr(user, "time_zone", "")
+        if zone:
+            with timezone.override(_zone(zone)):
+                response = self.get_response(request)
+        else:
+            response = self.get_response(request)
+        response.headers.setdefault("Content-Language", translation.get_language())
+        return response
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo:
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        return zoneinfo.ZoneInfo(settings.TIME_ZONE)
+
+
+class NoSuspendedPost:
+    """No POST waits for a fresh sign-in.
+
+    allauth would store the request in the session row: its body, and its headers with the device's cookie, and so
+    the key to the list would lie in the database. The same page is asked for again instead, and asks on its GET.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer."""
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """303 to the page itself, for htmx by its own header."""
+        if not isinstance(exception, ReauthenticationRequired) or request.method in ("GET", "HEAD"):
+            return None
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": request.path})
+        return HttpResponse(status=303, headers={"Location": request.path})

@@ -1,0 +1,266 @@
+"""The rows. Nothing in them opens a list: what is sealed stays sealed, keys are wrapped twice."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users known by their e-mail address."""
+
+    use_in_migrations = True
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A user with this address; without a password no password signs them in."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """A user who may enter the admin and do everything there."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person."""
+
+    class Theme(models.TextChoices):
+        """How the pages look."""
+
+        SYSTEM = "system", _("As the system")
+        LIGHT = "light", _("Light")
+        DARK = "dark", _("Dark")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(_("e-mail address"), unique=True)
+    is_staff = models.BooleanField(_("may enter the administration"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("joined"), auto_now_add=True)
+
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    theme = models.CharField(_("appearance"), max_length=6, choices=Theme, default=Theme.SYSTEM)
+    hide_codes = models.BooleanField(_("hide codes until tapped"), default=False)
+    show_next_code = models.BooleanField(_("show the next code in the last five seconds"), default=True)
+    compact_rows = models.BooleanField(_("compact rows"), default=False)
+    group_digits = models.BooleanField(_("digits in two groups"), default=True)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class DeviceType(models.TextChoices):
+    """What a backup made here can be restored on. Fixed when the device is set up."""
+
+    IOS = "ios", _("iOS")
+    ANDROID = "android", _("Android")
+    COMPUTER = "computer", _("Computer")
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    """Devices, many at a time."""
+
+    def enrolled(self) -> Self:
+        """Those that are not removed."""
+        return self.filter(removed_at=None)
+
+    def removed(self) -> Self:
+        """Those that are refused, their key kept for the time of Undo."""
+        return self.exclude(removed_at=None)
+
+
+class Device(models.Model):
+    """One enrolled browser."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="devices", verbose_name=_("user"))
+    name = models.CharField(_("name"), max_length=64)
+    type = models.CharField(_("type"), max_length=8, choices=DeviceType)
+    verifier = models.BinaryField(max_length=32)
+    made_at = models.DateTimeField(_("set up"))
+    seen_at = models.DateTimeField(_("last seen"))
+    cookie_sent_at = models.DateTimeField()
+    removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
+
+    objects = DeviceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        ordering = ("-seen_at",)
+        constraints = (models.CheckConstraint(condition=Q(type__in=DeviceType.values), name="device_type_is_known"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Vault(models.Model):
+    """The owner of a list. Its newest state is the list."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="vaults")
+    name = models.CharField(max_length=64)
+    version = models.PositiveBigIntegerField(default=0)
+    made_at = models.DateTimeField()
+    changed_at = models.DateTimeField()
+    put_aside_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class VaultState(models.Model):
+    """One sealed list, numbered."""
+
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="states")
+    version = models.PositiveBigIntegerField()
+    sealed = models.BinaryField()
+    act = models.CharField(max_length=40)
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("vault", "version"), name="state_version_is_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.vault_id} {self.version}"
+
+
+class SlotKind(models.TextChoices):
+    """What opens a key slot."""
+
+    BROWSER = "browser"
+    WORDS = "words"
+    PASSKEY = "passkey"
+    APPROVAL = "approval"
+
+
+_COLUMNS_OF_KIND = {  # Which columns a slot of each kind fills; all others of this table stay empty.
+    SlotKind.BROWSER: ("wrapped", "device", "share"),
+    SlotKind.WORDS: ("wrapped", "salt", "kib", "passes", "lanes"),
+    SlotKind.PASSKEY: ("wrapped", "credential"),
+    SlotKind.APPROVAL: ("device", "share", "public_key", "expires_at"),
+}
+_MAY_FILL = {SlotKind.APPROVAL: ("sealed", "by_device", "refused_at")}
+
+
+def _columns_fit_kind() -> Q:
+    every = {column for columns in (*_COLUMNS_OF_KIND.values(), *_MAY_FILL.values()) for column in columns}
+    fits = Q()
+    for kind, columns in _COLUMNS_OF_KIND.items():
+        empty = every - set(columns) - set(_MAY_FILL.get(kind, ()))
+        one = Q(kind=kind) & Q(**{f"{column}__isnull": False for column in columns})
+        fits |= one & Q(**{f"{column}__isnull": True for column in sorted(empty)})
+    return fits
+
+
+class KeySlot(models.Model):
+    """One way to the vault key: 48 bytes that a browser's cookie, words or a passkey open, or a request for them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="slots")
+    kind = models.CharField(max_length=8, choices=SlotKind)
+    kid = models.PositiveIntegerField()
+    wrapped = models.BinaryField(max_length=48, null=True)
+    device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="slots")
+    share = models.BinaryField(max_length=32, null=True)
+    salt = models.BinaryField(max_length=16, null=True)
+    kib = models.PositiveIntegerField(null=True)
+    passes = models.PositiveSmallIntegerField(null=True)
+    lanes = models.PositiveSmallIntegerField(null=True)
+    credential = models.BinaryField(null=True)
+    public_key = models.BinaryField(max_length=32, null=True)
+    sealed = models.BinaryField(max_length=80, null=True)
+    by_device = models.ForeignKey(Device, models.CASCADE, null=True, related_name="+")
+    wrong = models.PositiveSmallIntegerField(default=0)
+    refused_at = models.DateTimeField(null=True)
+    network = models.BinaryField(max_length=32, null=True)
+    expires_at = models.DateTimeField(null=True)
+    name = models.CharField(max_length=64, blank=True)
+    made_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=_columns_fit_kind(), name="slot_columns_fit_its_kind"),
+            models.UniqueConstraint(fields=("device",), name="device_has_one_slot"),
+            models.UniqueConstraint(
+                fields=("vault",), condition=Q(kind=SlotKind.WORDS), name="vault_has_one_set_of_words"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class KeyCheck(models.Model):
+    """What a server key answers to a fixed question, so that another key under its number stops the start."""
+
+    role = models.CharField(max_length=6)
+    kid = models.PositiveIntegerField()
+    check_value = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("role", "kid"), name="keycheck_is_unique"),)
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.kid}"
+
+
+class Draft(models.Model):
+    """Entries that wait, sealed, for a yes."""
+
+    class Kind(models.TextChoices):
+        """What they wait for."""
+
+        ADD = "add"
+        WORDS = "words"
+        RESTORE = "restore"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    vault = models.ForeignKey(Vault, models.CASCADE, related_name="drafts")
+    device = models.ForeignKey(Device, models.CASCADE, related_name="drafts")
+    kind = models.CharField(max_length=8, choices=Kind)
+    sealed = models.BinaryField()
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"
+
+
+class Event(models.Model):
+    """One line of activity. Rows are added, never changed."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="events", verbose_name=_("user"))
+    device = models.ForeignKey(Device, models.SET_NULL, null=True, blank=True, verbose_name=_("device"))
+    device_name = models.CharField(_("device's name"), max_length=64, blank=True)
+    tag = models.CharField(_("what happened"), max_length=40)
+    facts = models.JSONField(_("facts"), default=dict, blank=True)
+    reference = models.CharField(_("reference"), max_length=16, blank=True)
+    at = models.DateTimeField(_("when"))
+
+    class Meta:
+        verbose_name = _("activity")
+        verbose_name_plural = _("activity")
+        ordering = ("-at", "-id")
+        indexes = (models.Index(fields=("user", "-at"), name="event_of_user_by_time"),)
+
+    def __str__(self) -> str:
+        return f"{self.tag} {self.at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,129 @@
+"""One line for each act: what happened, when, on which device; who is told of it follows from its tag."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
+
+from accounts.models import Device, Event, User
+from accounts.services import notices
+
+
+class Tag(StrEnum):
+    """What can happen: `source:subject:action`. Retired ones are kept."""
+
+    DEVICE_SET_UP = "devices:device:set_up"
+    DEVICE_RENAMED = "devices:device:renamed"
+    DEVICE_REMOVED = "devices:device:removed"
+    DEVICE_PUT_BACK = "devices:device:put_back"
+    DEVICE_SHREDDED = "devices:device:shredded"
+    LIST_BEGUN = "lists:list:begun"
+    ENTRY_ADDED = "lists:entry:added"
+    ENTRY_RENAMED = "lists:entry:renamed"
+    ENTRY_NOTED = "lists:entry:noted"
+    ENTRY_PINNED = "lists:entry:pinned"
+    ENTRY_TRASHED = "lists:entry:trashed"
+    ENTRY_PUT_BACK = "lists:entry:put_back"
+    ENTRY_DELETED = "lists:entry:deleted"
+    ENTRY_COUNTED = "lists:entry:counted"
+    LIST_ORDERED = "lists:list:ordered"
+    LIST_UNDONE = "lists:list:undone"
+    SIGNED_IN = "sign_in:session:begun"
+    SIGNED_OUT = "sign_in:session:ended"
+    SIGNED_OUT_ELSEWHERE = "sign_in:session:ended_elsewhere"
+    SIGN_IN_FAILED = "sign_in:session:refused"
+    PASSWORD_CHANGED = "sign_in:password:changed"
+    PASSWORD_RESET = "sign_in:password:reset"
+    ADDRESS_CHANGED = "sign_in:address:changed"
+    FACTOR_ADDED = "sign_in:factor:added"
+    FACTOR_REMOVED = "sign_in:factor:removed"
+    RECOVERY_CODES_MADE = "sign_in:recovery_codes:made"
+    OUTSIDE_LINKED = "sign_in:outside:linked"
+    OUTSIDE_UNLINKED = "sign_in:outside:unlinked"
+    PERSON_INVITED = "people:person:invited"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a tag is told: its sentence, whether its owner is mailed, the group it is found under."""
+
+    sentence: str | Promise
+    group: str
+    mailed: bool = False
+
+
+TAGS: Mapping[Tag, Line] = {
+    Tag.DEVICE_SET_UP: Line(_("This device was set up: %(device)s."), "devices", mailed=True),
+    Tag.DEVICE_RENAMED: Line(_("A device was renamed: %(device)s."), "devices"),
+    Tag.DEVICE_REMOVED: Line(_("A device was removed: %(device)s."), "devices", mailed=True),
+    Tag.DEVICE_PUT_BACK: Line(_("A removed device was put back: %(device)s."), "devices", mailed=True),
+    Tag.DEVICE_SHREDDED: Line(_("The key of a removed device was deleted: %(device)s."), "devices"),
+    Tag.LIST_BEGUN: Line(_("A separate list was begun."), "devices", mailed=True),
+    Tag.ENTRY_ADDED: Line(
+        ngettext_lazy("%(count)d account was added.", "%(count)d accounts were added.", "count"), "list"
+    ),
+    Tag.ENTRY_RENAMED: Line(_("An account was renamed."), "list"),
+    Tag.ENTRY_NOTED: Line(_("The note of an account was changed."), "list"),
+    Tag.ENTRY_PINNED: Line(_("An account was pinned or unpinned."), "list"),
+    Tag.ENTRY_TRASHED: Line(_("An account was moved to Trash."), "list"),
+    Tag.ENTRY_PUT_BACK: Line(_("An account was put back from Trash."), "list"),
+    Tag.ENTRY_DELETED: Line(_("An account was deleted for good."), "list"),
+    Tag.ENTRY_COUNTED: Line(_("A counter account gave its next code."), "list"),
+    Tag.LIST_ORDERED: Line(_("The order of the list was changed."), "list"),
+    Tag.LIST_UNDONE: Line(_("A change of the list was undone."), "list"),
+    Tag.SIGNED_IN: Line(_("You signed in."), "sign_in"),
+    Tag.SIGNED_OUT: Line(_("You signed out."), "sign_in"),
+    Tag.SIGNED_OUT_ELSEWHERE: Line(_("You signed out everywhere else."), "sign_in"),
+    Tag.SIGN_IN_FAILED: Line(_("A sign-in was refused: wrong password."), "sign_in"),
+    Tag.PASSWORD_CHANGED: Line(_("Your password was changed."), "sign_in"),
+    Tag.PASSWORD_RESET: Line(_("Your password was set by a mailed code."), "sign_in"),
+    Tag.ADDRESS_CHANGED: Line(_("Your e-mail address was changed."), "sign_in"),
+    Tag.FACTOR_ADDED: Line(_("A passkey or a second factor was added."), "sign_in"),
+    Tag.FACTOR_REMOVED: Line(_("A passkey or a second factor was removed."), "sign_in"),
+    Tag.RECOVERY_CODES_MADE: Line(_("New recovery codes were made."), "sign_in"),
+    Tag.OUTSIDE_LINKED: Line(_("An outside sign-in was linked."), "sign_in"),
+    Tag.OUTSIDE_UNLINKED: Line(_("An outside sign-in was unlinked."), "sign_in"),
+    Tag.PERSON_INVITED: Line(_("An invitation was used."), "sign_in"),
+}
+
+
+def record(
+    tag: Tag,
+    *,
+    user: User,
+    at: datetime,
+    device: Device | None = None,
+    facts: Mapping[str, Any] | None = None,
+    reference: str = "",
+) -> Event:
+    """Write the line of an act, inside the act's own transaction, and mail its owner where the tag says so.
+
+    Facts are numbers, ids and names of devices; never a secret, a name or an issuer of an account.
+    """
+    event = Event.objects.create(
+        user=user,
+        device=device,
+        device_name=device.name if device else "",
+        tag=tag,
+        facts=dict(facts or {}),
+        reference=reference,
+        at=at,
+    )
+    if TAGS[tag].mailed:
+        notices.mail(event)
+    return event
+
+
+def sentence(event: Event) -> str:
+    """What happened, in the reader's language; a tag of another release is shown as it stands."""
+    line = TAGS.get(Tag(event.tag)) if event.tag in Tag._value2member_map_ else None
+    if line is None:
+        return event.tag
+    return str(line.sentence) % {"device": event.device_name, "count": 1, **event.facts}

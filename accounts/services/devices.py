@@ -1,0 +1,310 @@
+"""Browsers that hold a key to the list: set up, known again by their cookie, renamed, removed, shredded."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import arrivals
+from accounts.models import Device, DeviceType, KeySlot, SlotKind, User, Vault
+from accounts.services import activity, keyring, vaults
+from accounts.services.activity import Tag
+from accounts.services.vaults import OpenVault
+from accounts.vault import keys
+from accounts.vault.errors import VaultError
+from accounts.vault.keys import DeviceCookie
+
+COOKIE_AGE = timedelta(days=400)  # The most a browser keeps.
+_COOKIE_SENT_AGAIN = timedelta(days=7)
+_SEEN_AGAIN = timedelta(hours=1)
+_SET_UP_TWICE = timedelta(minutes=1)
+_SHARE = 32
+_OF_SESSION = "device"
+
+
+class HasList(Exception):
+    """The person has a list already: it is opened, not set up again."""
+
+
+class DeviceGone(Exception):
+    """A removed device whose key is shredded, or none of this person's."""
+
+
+class OwnUndo(Exception):
+    """A removed browser does not put itself back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A device just set up: its row, its list, and the cookie that must reach the browser; the key is nowhere else."""
+
+    device: Device
+    vault: Vault
+    cookie: DeviceCookie
+
+
+# -- A browser becomes a device ---------------------------------------------------------------------------------------
+
+
+@sensitive_variables()
+@transaction.atomic
+def set_up(user: User, *, name: str, type: DeviceType, at: datetime, separate: bool = False) -> Enrolled:
+    """Enrol a browser with a new list. Raises HasList unless a separate one is asked for.
+
+    A second click on the same button finds the untouched list of the first, whose answer the browser has dropped, and
+    takes its place.
+    """
+    User.objects.select_for_update().get(pk=user.pk)
+    for vault in Vault.objects.filter(user=user, put_aside_at=None):
+        if vault.version == 1 and at - vault.made_at < _SET_UP_TWICE and not _used_since(vault):
+            Device.objects.filter(slots__vault=vault).delete()
+            vault.delete()
+    if not separate and has_list(user):
+        raise HasList
+    key = keys.new_vault_key()
+    vault = vaults.begin(user, name=name, key=key, at=at)
+    enrolled = _enrol(user, vault, key, name=name, type=type, at=at)
+    if separate:
+        activity.record(Tag.LIST_BEGUN, user=user, device=enrolled.device, at=at)
+    activity.record(Tag.DEVICE_SET_UP, user=user, device=enrolled.device, at=at)
+    return enrolled
+
+
+def _used_since(vault: Vault) -> bool:
+    return vault.slots.exclude(used_at=None).exists()
+
+
+def _enrol(
+    user: User, vault: Vault, key: keys.VaultKey, *, name: str, type: DeviceType, at: datetime
+) -> Enrolled:
+    device_key, share = keys.new_device_key(), keys.random_bytes(_SHARE)
+    device = Device(user=user, name=name, type=type, made_at=at, seen_at=at, cookie_sent_at=at)
+    device.verifier = keys.device_verifier(device_key, device.id.bytes)
+    device.save(force_insert=True)
+    kid, pepper = keyring.pepper()
+    slot = KeySlot(vault=vault, kind=SlotKind.BROWSER, kid=kid, device=device, share=share, made_at=at)
+    inner = keys.browser_key(device_key, share, vault.id.bytes, slot.id.bytes)
+    slot.wrapped = keys.make_slot(key, inner, pepper, vault.id.bytes, slot.id.bytes)
+    slot.save(force_insert=True)
+    return Enrolled(device, vault, DeviceCookie(device.id.bytes, device_key))
+
+
+def send_cookie(response: HttpResponseBase, user: User, cookie: DeviceCookie) -> None:
+    """Give the browser its key. HttpOnly, Lax: the first click from a mail must find the list, scripts must not."""
+    response.set_cookie(
+        arrivals.cookie_name(user.pk),
+        cookie.to_text(),
+        max_age=COOKIE_AGE,
+        secure=settings.DEVICE_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+# -- A device comes again ---------------------------------------------------------------------------------------------
+
+
+@sensitive_variables()
+def enter(request: HttpRequest) -> OpenVault | None:
+    """The list of this person, where session and cookie are theirs and the slot opens; None otherwise."""
+    door: arrivals.Door | None = getattr(request, "door", None)
+    if door is None or door.slot is None or door.vault is None or door.sealed is None:
+        return None
+    device, slot, vault = door.device, door.slot, door.vault
+    if device.removed_at is not None or vault.put_aside_at is not None or vault.user_id != door.user.pk:
+        return None
+    if not hmac.compare_digest(keys.device_verifier(door.cookie.key, device.id.bytes), bytes(device.verifier)):
+        return None
+    inner = keys.browser_key(door.cookie.key, bytes(slot.share), vault.id.bytes, slot.id.bytes)
+    _, pepper = keyring.pepper(slot.kid)
+    try:
+        key = keys.open_slot(bytes(slot.wrapped), inner, pepper, vault.id.bytes, slot.id.bytes)
+    except VaultError:
+        return None
+    _remember(request, device)
+    return OpenVault(row=vault, key=key, device=device, user=door.user, sealed=door.sealed)
+
+
+def _remember(request: HttpRequest, device: Device) -> None:
+    """Note in the session which device opened the list, so that its removal ends the session."""
+    if request.session.get(_OF_SESSION) != str(device.pk):
+        before = request.session.session_key
+        request.session.cycle_key()
+        request.session[_OF_SESSION] = str(device.pk)
+        UserSession.objects.filter(session_key=before).update(
+            session_key=request.session.session_key, data={_OF_SESSION: str(device.pk)}
+        )
+
+
+@sensitive_variables()
+def keep_up(door: arrivals.Door, response: HttpResponseBase, *, at: datetime) -> None:
+    """Upkeep of a device in use: seen, to the hour; its cookie sent again, unchanged, once a week."""
+    device = door.device
+    changes: dict[str, datetime] = {}
+    if at - device.seen_at > _SEEN_AGAIN:
+        changes["seen_at"] = at
+    if at - device.cookie_sent_at > _COOKIE_SENT_AGAIN:
+        changes["cookie_sent_at"] = at
+        send_cookie(response, door.user, door.cookie)
+    if changes:
+        Device.objects.filter(pk=device.pk).update(**changes)
+    if door.slot is not None and (door.slot.used_at is None or "seen_at" in changes):
+        KeySlot.objects.filter(pk=door.slot.pk).update(used_at=at)
+
+
+def has_list(user: User) -> bool:
+    """Whether the person has a list, open here or not."""
+    return Vault.objects.filter(user=user, put_aside_at=None).exists()
+
+
+def here(request: HttpRequest) -> Device | None:
+    """The device whose cookie this browser holds for this person, removed or not; None where it holds none."""
+    door: arrivals.Door | None = getattr(request, "door", None)
+    if door is None or not hmac.compare_digest(
+        keys.device_verifier(door.cookie.key, door.device.id.bytes), bytes(door.device.verifier)
+    ):
+        return None
+    return door.device
+
+
+# -- A device is renamed, removed, put back ---------------------------------------------------------------------------
+
+
+def of(user: User, device_id: UUID) -> Device:
+    """A device of this person. Raises DeviceGone."""
+    try:
+        return user.devices.get(pk=device_id)
+    except Device.DoesNotExist:
+        raise DeviceGone from None
+
+
+@transaction.atomic
+def rename(device: Device, name: str, *, at: datetime) -> None:
+    """Give a device another name."""
+    if device.name != name:
+        device.name = name
+        device.save(update_fields=["name"])
+        activity.record(Tag.DEVICE_RENAMED, user=device.user, device=device, at=at)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What removing a device takes away: the names of the lists that nothing else opens."""
+
+    lists: tuple[str, ...]
+
+
+def loss(device: Device) -> Loss:
+    """Which lists have this device as their last door."""
+    open_doors = Count("slots", filter=_doors() & ~Q(slots__device=device))
+    lists = Vault.objects.filter(slots__device=device, put_aside_at=None)
+    last = Vault.objects.filter(pk__in=lists.values("pk")).annotate(others=open_doors).filter(others=0)
+    return Loss(tuple(last.values_list("name", flat=True)))
+
+
+def _doors() -> Q:
+    """Slots through which a list still opens."""
+    return Q(slots__kind__in=(SlotKind.WORDS, SlotKind.PASSKEY)) | Q(
+        slots__kind=SlotKind.BROWSER, slots__device__removed_at=None
+    )
+
+
+@transaction.atomic
+def remove(device: Device, *, at: datetime, by: Device | None) -> None:
+    """Refuse a device from now on, end its sessions; its key is kept for the time of Undo, then shredded."""
+    changed = Device.objects.filter(pk=device.pk, removed_at=None).update(removed_at=at)
+    if not changed:
+        return
+    device.removed_at = at
+    device.drafts.all().delete()
+    _end_sessions(device)
+    activity.record(
+        Tag.DEVICE_REMOVED, user=device.user, device=device, at=at, facts={"by": by.name if by else ""}
+    )
+
+
+def shredded_at(device: Device, *, at: datetime | None = None) -> datetime:
+    """When the key of a removed device is deleted; with `at` for one that would be removed then."""
+    removed = device.removed_at or at
+    assert removed is not None
+    return removed + settings.REMOVED_DEVICE_KEPT
+
+
+@transaction.atomic
+def put_back(device: Device, *, at: datetime, by: Device | None) -> None:
+    """Undo a removal. Raises OwnUndo to the removed browser itself, DeviceGone once the key is shredded."""
+    if by is not None and by.pk == device.pk:
+        raise OwnUndo
+    kept_since = at - settings.REMOVED_DEVICE_KEPT
+    if not Device.objects.filter(pk=device.pk, removed_at__gt=kept_since).update(removed_at=None):
+        raise DeviceGone
+    activity.record(Tag.DEVICE_PUT_BACK, user=device.user, device=device, at=at)
+
+
+def _end_sessions(device: Device) -> None:
+    sessions: Iterable[UserSession] = UserSession.objects.filter(
+        user=device.user_id, **{f"data__{_OF_SESSION}": str(device.pk)}
+    )
+    for session in sessions:
+        session.end()
+
+
+def expire(at: datetime) -> int:
+    """Shred the keys of devices whose time of Undo is over, and of those unseen for 400 days. Returns how many.
+
+    A list that nothing opens any more goes with its last key.
+    """
+    over = Q(removed_at__lte=at - settings.REMOVED_DEVICE_KEPT) | Q(seen_at__lte=at - settings.UNSEEN_DEVICE_KEPT)
+    shredded = 0
+    for device in Device.objects.filter(over).select_related("user"):
+        with transaction.atomic():
+            activity.record(Tag.DEVICE_SHREDDED, user=device.user, device=device, at=at)
+            device.delete()
+            shredded += 1
+    return shredded
+
+
+# -- What a browser says of itself ------------------------------------------------------------------------------------
+
+_SYSTEMS = (
+    (r"iPhone", "iPhone", DeviceType.IOS),
+    (r"iPad", "iPad", DeviceType.IOS),
+    (r"Android", "Android", DeviceType.ANDROID),
+    (r"Windows", "Windows", DeviceType.COMPUTER),
+    (r"Macintosh", "Mac", DeviceType.COMPUTER),
+    (r"CrOS", "Chromebook", DeviceType.COMPUTER),
+    (r"Linux|X11", "Linux", DeviceType.COMPUTER),
+)
+_BROWSERS = (
+    (r"Edg(e|A|iOS)?/", "Edge"),
+    (r"OPR/|Opera", "Opera"),
+    (r"SamsungBrowser", "Samsung Internet"),
+    (r"Firefox|FxiOS", "Firefox"),
+    (r"Chrome|Chromium|CriOS", "Chrome"),
+    (r"Safari", "Safari"),
+)
+_MODEL = re.compile(r"Android [\d.]+; (?P<model>[^;)]{2,30})\)")
+
+
+def detect(user_agent: str) -> tuple[str, DeviceType | None]:
+    """A name and a type to begin with; no type where the browser does not say enough."""
+    text = user_agent[:512]
+    browser = next((name for pattern, name in _BROWSERS if re.search(pattern, text)), "")
+    for pattern, system, type in _SYSTEMS:
+        if re.search(pattern, text):
+            model = _MODEL.search(text)
+            called = model["model"].strip() if model and model["model"].strip() not in ("K", "wv") else system
+            return (f"{browser}, {called}" if browser else called), type
+    return browser, None

@@ -1,0 +1,38 @@
+"""Mail about one's own devices. Called by activity alone, sent once the act is committed."""
+
+from __future__ import annotations
+
+import logging
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from accounts.models import Event
+
+logger = logging.getLogger(__name__)
+
+
+def mail(event: Event) -> None:
+    """Tell the owner of an event, in their language and time; a mail server that is away undoes nothing."""
+    transaction.on_commit(lambda: _send(event))
+
+
+def _send(event: Event) -> None:
+    user = event.user
+    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(user.time_zone or None):
+        context = {"event": event, "site": settings.SITE_URL}
+        subject = render_to_string(f"mail/{_template(event)}_subject.txt", context).strip()
+        body = render_to_string(f"mail/{_template(event)}.txt", context)
+    try:
+        send_mail(subject, body, None, [user.email])
+    except (OSError, SMTPException) as error:
+        logger.error("A notice could not be mailed: %s, %s", event.tag, type(error).__name__)
+
+
+def _template(event: Event) -> str:
+    """`devices:device:set_up` is told by `mail/device_set_up.txt`."""
+    return "_".join(event.tag.split(":")[1:])

@@ -1,0 +1,165 @@
+"""The list of a person: opened, read, changed under the lock, undone. Every change of a list passes `change`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.dispatch import Signal
+from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.models import Device, Draft, User, Vault, VaultState
+from accounts.services import activity
+from accounts.services.activity import Tag
+from accounts.vault import encoding, sealing
+from accounts.vault.entry import Entry
+from accounts.vault.keys import VaultKey
+from accounts.vault.list import AccountList
+
+Operation = Callable[[AccountList], AccountList]
+
+# Sent inside the transaction of a change: `vault` (its row), `before`, `after`, `at`. No key goes with the news.
+changed = Signal()
+
+
+@dataclass(slots=True)
+class OpenVault:
+    """A list that this request may read: its row, its key, the device that opened it. Travels as one value."""
+
+    row: Vault
+    key: VaultKey = field(repr=False)
+    device: Device
+    user: User
+    sealed: bytes | None = field(default=None, repr=False)
+    opened: AccountList | None = field(default=None, repr=False)
+
+
+class NothingToUndo(Exception):
+    """The state that would be put back is no longer kept."""
+
+
+class DraftGone(Exception):
+    """What was read but not accepted has run out, was accepted, or never was this list's."""
+
+
+def begin(user: User, *, name: str, key: VaultKey, at: datetime) -> Vault:
+    """A new list of a person, with what NEW_LIST puts into it: nothing, outside the demo."""
+    entries: Iterable[Entry] = import_string(settings.NEW_LIST)(at=at) if settings.NEW_LIST else ()
+    row = Vault(user=user, name=name, version=1, made_at=at, changed_at=at)
+    row.save(force_insert=True)
+    first = AccountList().add_many(tuple(entries))
+    _keep(row, sealing.seal(first, key, row.id.bytes, row.version), act=Tag.LIST_BEGUN, at=at)
+    return row
+
+
+@sensitive_variables()
+def read(vault: OpenVault) -> AccountList:
+    """The list as it stood when the request came. Raises Damaged when its newest state does not open."""
+    if vault.opened is None:
+        if vault.sealed is None:
+            vault.sealed = _newest(vault.row)
+        vault.opened = sealing.unseal(vault.sealed, vault.key, vault.row.id.bytes, vault.row.version)
+    return vault.opened
+
+
+@sensitive_variables()
+def change(
+    vault: OpenVault, operation: Operation, *, tag: Tag, at: datetime, facts: dict[str, Any] | None = None
+) -> AccountList:
+    """Apply one operation to the list as it stands now, and keep the result as its next state.
+
+    Under the lock of the vault's row, so that nothing another browser wrote meanwhile is lost. What the operation
+    raises undoes everything.
+    """
+    with transaction.atomic():
+        row = Vault.objects.select_for_update().get(pk=vault.row.pk)
+        before = sealing.unseal(_newest(row), vault.key, row.id.bytes, row.version)
+        after = operation(before).without_trash_before(seconds(at - settings.TRASH_KEPT))
+        if after == before:
+            vault.row, vault.opened, vault.sealed = row, before, None
+            return before
+        row.version, row.changed_at = row.version + 1, at
+        row.save(update_fields=["version", "changed_at"])
+        _keep(row, sealing.seal(after, vault.key, row.id.bytes, row.version), act=tag, at=at)
+        activity.record(tag, user=vault.user, device=vault.device, at=at, facts={**(facts or {}), "state": row.version})
+        changed.send(Vault, vault=row, before=before, after=after, at=at)
+    vault.row, vault.opened, vault.sealed = row, after, None
+    return after
+
+
+@sensitive_variables()
+def undo(vault: OpenVault, version: int, *, at: datetime) -> AccountList:
+    """Put back entries and Trash as they were before state `version` was made. No counter falls.
+
+    Raises NothingToUndo when that state is no longer kept.
+    """
+    state = VaultState.objects.filter(vault=vault.row.pk, version=version - 1).first()
+    if state is None or version < 2:
+        raise NothingToUndo
+    older = sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
+    return change(vault, lambda accounts: accounts.undone_to(older), tag=Tag.LIST_UNDONE, at=at, facts={"of": version})
+
+
+@sensitive_variables()
+def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) -> Draft:
+    """Keep what was read, sealed, until the person says yes: 15 minutes at most."""
+    draft = Draft(vault=vault.row, device=vault.device, kind=kind, expires_at=at + settings.DRAFT_KEPT)
+    draft.sealed = sealing.seal_draft(encoding.canonical(document), vault.key, vault.row.id.bytes, draft.id.bytes)
+    draft.save(force_insert=True)
+    return draft
+
+
+@sensitive_variables()
+def look(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:
+    """The document of a draft of this list and device. Raises DraftGone."""
+    draft = Draft.objects.filter(
+        pk=draft_id, vault=vault.row, device=vault.device, kind=kind, expires_at__gt=at
+    ).first()
+    if draft is None:
+        raise DraftGone
+    return encoding.strict(
+        sealing.unseal_draft(bytes(draft.sealed), vault.key, vault.row.id.bytes, draft.id.bytes)
+    )
+
+
+def take(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:
+    """`look`, and the draft is gone: of two clicks one takes it. Inside the transaction of what it is taken for."""
+    document = look(vault, draft_id, kind=kind, at=at)
+    taken, _ = Draft.objects.filter(pk=draft_id, vault=vault.row).delete()
+    if not taken:
+        raise DraftGone
+    return document
+
+
+def drop(vault: OpenVault, draft_id: UUID) -> None:
+    """The person said no."""
+    Draft.objects.filter(pk=draft_id, vault=vault.row, device=vault.device).delete()
+
+
+def expire(at: datetime) -> int:
+    """Delete states older than 30 days but for the newest, and drafts that ran out. Returns how many."""
+    old = VaultState.objects.filter(made_at__lt=at - settings.STATES_KEPT_FOR, version__lt=F("vault__version"))
+    states, _ = old.delete()
+    drafts, _ = Draft.objects.filter(expires_at__lte=at).delete()
+    return states + drafts
+
+
+def seconds(moment: datetime) -> int:
+    """A time as the core knows it: whole seconds since 1970."""
+    return int(moment.timestamp())
+
+
+def _newest(row: Vault) -> bytes:
+    return bytes(VaultState.objects.values_list("sealed", flat=True).get(vault=row.pk, version=row.version))
+
+
+def _keep(row: Vault, sealed: bytes, *, act: Tag, at: datetime) -> None:
+    VaultState.objects.create(vault=row, version=row.version, sealed=sealed, act=act, made_at=at)
+    row.states.filter(version__lte=row.version - settings.STATES_KEPT).delete()

@@ -1,0 +1,46 @@
+"""The pages of a person's devices, list and settings."""
+
+from __future__ import annotations
+
+from django.urls import path, register_converter
+
+from accounts.converters import EntryId
+from accounts.views import accounts, adding, devices, settings, sign_in
+
+register_converter(EntryId, "entry")
+
+app_name = "accounts"
+urlpatterns = [
+    path("start/", devices.start, name="start"),
+    path("open/", devices.open_list, name="open"),
+    path("open/separate/", devices.separate, name="separate"),
+    path("devices/", devices.index, name="devices"),
+    path("devices/<uuid:device_id>/rename/", devices.rename, name="device-rename"),
+    path("devices/<uuid:device_id>/remove/", devices.remove, name="device-remove"),
+    path("devices/<uuid:device_id>/undo/", devices.undo, name="device-undo"),
+    path("accounts/", accounts.index, name="list"),
+    path("accounts/codes/", accounts.codes, name="codes"),
+    path("accounts/order/", accounts.order, name="order"),
+    path("accounts/undo/<int:version>/", accounts.undo, name="undo"),
+    path("accounts/trash/", accounts.trash, name="trash"),
+    path("accounts/trash/<entry:entry_id>/back/", accounts.put_back, name="put-back"),
+    path("accounts/trash/<entry:entry_id>/delete/", accounts.delete, name="delete"),
+    path("accounts/add/", adding.choose, name="add"),
+    path("accounts/add/other/", adding.other, name="add-other"),
+    path("accounts/add/picture/", adding.picture, name="add-picture"),
+    path("accounts/add/link/", adding.link, name="add-link"),
+    path("accounts/add/hand/", adding.hand, name="add-hand"),
+    path("accounts/add/<uuid:draft_id>/", adding.confirm, name="add-confirm"),
+    path("accounts/<entry:entry_id>/", accounts.account, name="account"),
+    path("accounts/<entry:entry_id>/edit/", accounts.edit, name="edit"),
+    path("accounts/<entry:entry_id>/pin/", accounts.pin, name="pin"),
+    path("accounts/<entry:entry_id>/trash/", accounts.trash_entry, name="to-trash"),
+    path("accounts/<entry:entry_id>/next/", accounts.next_code, name="next-code"),
+    path("settings/", settings.index, name="settings"),
+    path("settings/codes/", settings.codes, name="settings-codes"),
+    path("settings/appearance/", settings.appearance, name="settings-appearance"),
+    path("settings/time-zone/", settings.time_zone, name="settings-time-zone"),
+    path("settings/sign-in/", sign_in.index, name="settings-sign-in"),
+    path("activity/", settings.activity, name="activity"),
+    path("activity/activity.csv", settings.activity_csv, name="activity-csv"),
+]

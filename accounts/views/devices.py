@@ -1,0 +1,140 @@
+"""Setting up a browser, opening the list in another one, and the devices of a person."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
+from accounts.http import UserRequest, fresh_sign_in, go, page, said
+from accounts.models import Device
+from accounts.services import devices
+
+
+def _detected(request: HttpRequest) -> dict[str, str]:
+    name, type = devices.detect(request.headers.get("User-Agent", ""))
+    return {"name": name, "type": type.value if type else ""}
+
+
+@require_http_methods(["GET", "POST"])
+def start(request: UserRequest) -> HttpResponse:
+    """Set up this device: a person without a list begins here."""
+    if devices.has_list(request.user) and request.method == "GET":
+        return go(request, "accounts:list" if devices.enter(request) else "accounts:open")
+    return _set_up(request, "accounts/start.html", separate=False)
+
+
+@require_http_methods(["GET", "POST"])
+def separate(request: UserRequest) -> HttpResponse:
+    """Start a separate list in a browser that does not open the one there is."""
+    if devices.enter(request) is not None:
+        return go(request, "accounts:list")
+    return _set_up(request, "accounts/separate.html", separate=True)
+
+
+def _set_up(request: UserRequest, template: str, *, separate: bool) -> HttpResponse:
+    form = DeviceForm(request.POST if request.method == "POST" else None, initial=_detected(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            enrolled = devices.set_up(
+                request.user,
+                name=form.cleaned_data["name"],
+                type=form.cleaned_data["type"],
+                at=timezone.now(),
+                separate=separate,
+            )
+        except devices.HasList:
+            return go(request, "accounts:open")
+        response = go(request, "accounts:list")
+        devices.send_cookie(response, request.user, enrolled.cookie)
+        return response
+    return page(request, template, {"form": form})
+
+
+@require_http_methods(["GET"])
+def open_list(request: UserRequest) -> HttpResponse:
+    """A person with a list, in a browser without its key: told so; nothing is enrolled by itself."""
+    if devices.enter(request) is not None:
+        return go(request, "accounts:list")
+    if not devices.has_list(request.user):
+        return go(request, "accounts:start")
+    here = devices.here(request)
+    last = request.user.devices.enrolled().first()
+    return page(request, "accounts/open.html", {"removed": here if here and here.removed_at else None, "last": last})
+
+
+@require_http_methods(["GET"])
+def index(request: UserRequest) -> HttpResponse:
+    """The devices of a person: needs no key, so that a lost phone is removed from any browser."""
+    here = devices.here(request)
+    return page(
+        request,
+        "accounts/devices.html",
+        {
+            "here": here,
+            "devices": request.user.devices.enrolled(),
+            "removed": [(device, devices.shredded_at(device)) for device in request.user.devices.removed()],
+        },
+    )
+
+
+def _device(request: UserRequest, device_id: UUID) -> Device:
+    try:
+        return devices.of(request.user, device_id)
+    except devices.DeviceGone:
+        raise Http404 from None
+
+
+@require_http_methods(["GET", "POST"])
+def rename(request: UserRequest, device_id: UUID) -> HttpResponse:
+    """Give a device another name."""
+    device = _device(request, device_id)
+    form = RenameDeviceForm(request.POST if request.method == "POST" else None, initial={"name": device.name})
+    if request.method == "POST" and form.is_valid():
+        devices.rename(device, form.cleaned_data["name"], at=timezone.now())
+        return go(request, "accounts:devices")
+    return page(request, "accounts/device_rename.html", {"form": form, "device": device})
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@fresh_sign_in
+def remove(request: UserRequest, device_id: UUID) -> HttpResponse:
+    """Refuse a device at once; 24 hours of Undo."""
+    device, here, at = _device(request, device_id), devices.here(request), timezone.now()
+    if device.removed_at is not None:
+        return go(request, "accounts:devices")
+    loss = devices.loss(device)
+    form = RemovalForm(request.POST if request.method == "POST" else None, must_agree=bool(loss.lists))
+    if request.method == "POST" and form.is_valid():
+        devices.remove(device, at=at, by=here)
+        if here is not None and here.pk == device.pk:
+            request.session.flush()
+            return go(request, "welcome")
+        said(request, _("Removed. It is refused from now on."), undo=f"/devices/{device.pk}/undo/")
+        return go(request, "accounts:devices")
+    return page(
+        request,
+        "accounts/device_remove.html",
+        {"form": form, "device": device, "here": here, "loss": loss, "until": devices.shredded_at(device, at=at)},
+    )
+
+
+@require_POST
+def undo(request: UserRequest, device_id: UUID) -> HttpResponse:
+    """Put a removed device back while its key is kept."""
+    device = _device(request, device_id)
+    try:
+        devices.put_back(device, at=timezone.now(), by=devices.here(request))
+    except devices.OwnUndo:
+        said(request, _("This browser was removed. It is put back from another browser where you sign in."), error=True)
+    except devices.DeviceGone:
+        said(request, _("That device is no longer kept. Set it up anew in its browser."), error=True)
+    else:
+        said(request, _("Put back. It opens your list again."))
+    return go(request, "accounts:devices")

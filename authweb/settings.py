@@ -1,0 +1,286 @@
+"""One settings file for every place, read from the environment. docs/settings.md lists each variable."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from authweb import databases, env, providers
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# -- Where this is ----------------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", False)
+DEMO = env.flag("DEMO", False)
+if DEMO and not DEBUG:
+    raise ImproperlyConfigured("DEMO=1 is refused unless DEBUG=1: the demo's keys and passwords are public.")
+
+PORT = env.number("PORT", 8000, least=1, most=65535)
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var" / "data")))
+
+# The address people type. Passkeys, mailed links and the callbacks of providers hang on it for ever.
+SITE_URL = env.text("SITE_URL", f"http://localhost:{PORT}" if DEBUG else "").rstrip("/")
+_site = urlsplit(SITE_URL)
+if _site.scheme not in ("http", "https") or not _site.hostname or _site.path or _site.query:
+    raise ImproperlyConfigured(f"SITE_URL={SITE_URL!r}: write the address people type, as in https://auth.example.org.")
+HTTPS = _site.scheme == "https"
+if not HTTPS and not DEBUG:
+    raise ImproperlyConfigured(f"SITE_URL={SITE_URL!r}: https is required unless DEBUG=1.")
+
+SECRET_KEY = env.secret("SECRET_KEY")
+if not SECRET_KEY and DEMO:
+    SECRET_KEY = "demo: known to everybody, refused outside the demo " + "0" * 20
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY, or the file named by SECRET_KEY_FILE, must hold 50 characters or more.")
+if SECRET_KEY.startswith("demo:") and not DEMO:
+    raise ImproperlyConfigured("SECRET_KEY is the demo's: make one of your own.")
+
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [_site.hostname]
+CSRF_TRUSTED_ORIGINS: list[str] = [SITE_URL] if HTTPS else []
+SERVER_KEYS_FILE = Path(env.text("SERVER_KEYS_FILE", str(DATA_DIR / "server-keys.txt")))
+
+# -- The parts --------------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    *(["authweb.demo"] if DEMO else []),
+    "authweb",
+    "backups",
+    "accounts",
+    "allauth",
+    "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    *(["allauth.socialaccount.providers.apple"] if providers.APPLE else []),
+    "allauth.mfa",
+    "allauth.usersessions",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "template_partials",
+    "csp",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "accounts.middleware.Headers",
+    "csp.middleware.CSPMiddleware",
+    "accounts.middleware.Compress",
+    "accounts.middleware.Sessions",
+    "accounts.middleware.Preferences",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.NoSuspendedPost",
+]
+
+ROOT_URLCONF = "authweb.urls"
+WSGI_APPLICATION = "authweb.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "accounts.http.shell",
+            ]
+        },
+    }
+]
+
+# -- Stores -----------------------------------------------------------------------------------------------------------
+
+DATABASES = {"default": databases.database(env.text("DATABASE_URL"), default=DATA_DIR / "authweb.sqlite3")}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": databases.cache(env.text("CACHE_URL"))}
+
+STATIC_URL = "static/"
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(DATA_DIR / "static")))
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # Nothing that people send is kept as a file.
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# Pictures are read in memory and never reach the disk.
+FILE_UPLOAD_HANDLERS = ["accounts.uploads.SmallMemoryUploads"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 2100  # One list of 2,000 accounts put in order.
+DATA_UPLOAD_MAX_NUMBER_FILES = 20
+
+# -- Mail -------------------------------------------------------------------------------------------------------------
+
+globals().update(databases.mail(env.text("EMAIL_URL", "" if not DEBUG else "console://")))
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"Authweb <authweb@{_site.hostname}>")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_SUBJECT_PREFIX = ""
+
+# -- People and sign-in (django-allauth) ------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "accounts:list"
+ACCOUNT_LOGOUT_REDIRECT_URL = "welcome"
+
+SIGN_UP = env.one_of("SIGN_UP", "open", ("open", "closed"))
+INVITATION_MAX_AGE = timedelta(days=env.number("INVITATION_DAYS", 7, least=1, most=90))
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+SOCIALACCOUNT_ADAPTER = "accounts.adapter.SocialAccountAdapter"
+MFA_ADAPTER = "accounts.adapter.MFAAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = _site.scheme
+SOCIALACCOUNT_AUTO_SIGNUP = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_LOGIN_ON_GET = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
+SOCIALACCOUNT_PROVIDERS = providers.PROVIDERS
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if env.flag("PASSKEYS", True) else [])]
+MFA_PASSKEY_LOGIN_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
+MFA_PASSKEY_SIGNUP_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
+MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_ISSUER = "Authweb"
+USERSESSIONS_TRACK_ACTIVITY = False
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXIES", 0, least=0, most=9)
+
+# -- Cookies and headers ----------------------------------------------------------------------------------------------
+
+# Browsers tie `__Host-` to https. Without it, in DEBUG alone, names are plain; the demo's carry the port, which
+# browsers do not tell apart by themselves.
+_prefix, _suffix = ("__Host-" if HTTPS else ""), (f"-{PORT}" if DEMO else "")
+SESSION_COOKIE_NAME = f"{_prefix}session{_suffix}"
+CSRF_COOKIE_NAME = f"{_prefix}csrf{_suffix}"
+DEVICE_COOKIE_NAME = f"{_prefix}device-key-{{person}}{_suffix}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEVICE_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_AGE = 30 * 24 * 3600
+SESSION_EXPIRE_AT_BROWSER_CLOSE = False
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_AGE = SESSION_COOKIE_AGE
+CSRF_FAILURE_VIEW = "authweb.views.csrf_failure"
+
+SECURE_SSL_REDIRECT = HTTPS and env.flag("SSL_REDIRECT", True)
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and env.flag("HSTS_SUBDOMAINS", False)
+SECURE_HSTS_PRELOAD = False
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "font-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# -- Languages, time --------------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
+
+# -- Graces, counts ---------------------------------------------------------------------------------------------------
+
+CODES_AHEAD = timedelta(seconds=env.number("CODES_AHEAD_SECONDS", 300, least=0, most=300))
+TRASH_KEPT = timedelta(days=env.number("TRASH_DAYS", 30, least=1, most=30))
+STATES_KEPT = 10
+STATES_KEPT_FOR = timedelta(days=30)
+DRAFT_KEPT = timedelta(minutes=15)
+REMOVED_DEVICE_KEPT = timedelta(hours=env.number("REMOVED_DEVICE_HOURS", 24, least=1, most=720))
+UNSEEN_DEVICE_KEPT = timedelta(days=400)
+TIDY_EVERY = timedelta(seconds=env.number("TIDY_SECONDS", 30, least=1, most=3600))
+NEW_LIST = "authweb.demo.samples.new_list" if DEMO else ""  # What a new list begins with.
+
+# -- What is written down ---------------------------------------------------------------------------------------------
+
+DEFAULT_EXCEPTION_REPORTER_FILTER = "authweb.error_reports.Filter"
+DEFAULT_EXCEPTION_REPORTER = "authweb.error_reports.Reporter"
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "filters": {"no_secrets": {"()": "authweb.error_reports.NoRequest"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["no_secrets"]}},
+    "root": {"handlers": ["stderr"], "level": env.one_of("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))},
+    # Django mails reports to ADMINS; they hold what a request held, so nobody is mailed.
+    "loggers": {
+        "django": {"handlers": [], "level": "INFO", "propagate": True},
+        "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
+        "allauth": {"handlers": [], "level": "WARNING", "propagate": True},
+    },
+}
+ADMINS: list[tuple[str, str]] = []
+
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains is the operator's choice: HSTS_SUBDOMAINS=1.
+    "security.W021",  # Preloading HSTS cannot be taken back; nor is it ours to choose.
+]

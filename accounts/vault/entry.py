@@ -140,7 +140,7 @@ class Entry:
     @property
     def called(self) -> tuple[str, str]:
         """Issuer and name as they are compared: NFC, trimmed, case-folded."""
-        return _folded(self.issuer), _folded(self.name)
+        return folded(self.issuer), folded(self.name)
 
     @property
     def settings(self) -> tuple[Type, Algorithm, int, int]:
@@ -212,6 +212,11 @@ def tidy_note(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
+def folded(text: str) -> str:
+    """An issuer or name as it is compared: NFC, trimmed, case-folded."""
+    return unicodedata.normalize("NFC", text.strip()).casefold()
+
+
 def check_text(field: str, text: str, allowed: int, reason: Reason, *, lines: bool = False) -> None:
     """Raise ParseError for a text that is too long (`reason`) or holds a control character.
 
@@ -230,10 +235,6 @@ _TURNING: Final = "\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _CONTROL: Final = re.compile(f"[\x00-\x1f\x7f-\x9f{_TURNING}]")
 _CONTROL_IN_LINES: Final = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_TURNING}]")
 _ICON: Final = re.compile(r"[a-z0-9-]{0,64}")
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFC", text.strip()).casefold()
 
 
 def _check_texts(entry: Entry) -> None:

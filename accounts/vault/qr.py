@@ -29,7 +29,8 @@ def read(data: bytes) -> tuple[str, ...]:
     """The texts of all QR codes in a picture (PNG, JPEG, WebP, GIF; bytes of the file), each once.
 
     Raises ParseError: PICTURE_TOO_LARGE with figures (8 MiB, 4096 × 4096, 16 megapixels), PICTURE_NOT,
-    PICTURE_ANIMATED, PICTURE_NONE when there is no code in it, PICTURE_TOO_COSTLY beyond 2 s of processor time or 256 MiB.
+    PICTURE_ANIMATED, PICTURE_NONE when there is no code in it, PICTURE_TOO_COSTLY beyond 2 s of processor time or
+    256 MiB.
     """
     picture.check(data)
     # -I: neither environment nor working directory decide what is imported. The server's own environment holds its

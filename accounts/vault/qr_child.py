@@ -73,7 +73,9 @@ def main() -> None:
 
 
 def _codes(image: Image.Image) -> list[str]:
-    found = zxingcpp.read_barcodes(image, formats=zxingcpp.BarcodeFormat.QRCode, text_mode=zxingcpp.TextMode.Plain)
+    found = zxingcpp.read_barcodes(
+        image, formats=zxingcpp.barcode_formats_from_str("QRCode"), text_mode=zxingcpp.TextMode.Plain
+    )
     return list(dict.fromkeys(code.text for code in found if code.text))[:MOST_CODES]
 
 

@@ -1,8 +1,8 @@
 """otpauth links, in and out, and keys typed by hand.
 
 There is no standard, only a habit (the "Key URI Format" of Google Authenticator's wiki) and what sites make of it, so
-the parser is our own: no fragment exists, a label ends at the first `?`, and each part has its own rule for `+`. It takes
-at most 4 KiB, never looks anything up, and raises ParseError alone.
+the parser is our own: no fragment exists, a label ends at the first `?`, and each part has its own rule for `+`. It
+takes at most 4 KiB, never looks anything up, and raises ParseError alone.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from accounts.vault.entry import Algorithm, Type
-from accounts.vault.errors import Note, ParseError, Problem, Reason
+from accounts.vault.errors import Fact, Note, ParseError, Problem, Reason
 from accounts.vault.formats import protobuf
 from accounts.vault.formats.base import Format, Found, Result
 from accounts.vault.secret import Secret
@@ -74,7 +74,7 @@ def read(lines: Iterable[tuple[int, str]], *, new_id: Callable[[], str]) -> Resu
         indices = {part.index for part in parts}
         if len(indices) < size:
             missing = tuple(index + 1 for index in range(size) if index not in indices)
-            facts = {"found": len(indices), "total": size, "missing": missing}
+            facts: dict[str, Fact] = {"found": len(indices), "total": size, "missing": missing}
             problems.append(Problem(min(parts.values()), Reason.PARTS_MISSING, facts))
     return Result(tuple(entries), tuple(problems), Format.GOOGLE)
 
@@ -124,12 +124,7 @@ def _account(data: bytes) -> Parsed:
             texts[field] = protobuf.text(value)
         elif field in numbers:
             numbers[field] = protobuf.number(value)
-    try:
-        name, issuer = texts[2].decode("utf-8"), texts[3].decode("utf-8")
-    except UnicodeDecodeError:
-        name = issuer = None
-    if name is None or issuer is None:
-        raise ParseError(Reason.NOT_UTF8)
+    name, issuer = _utf8(texts[2]), _utf8(texts[3])
     if numbers[4] not in _ALGORITHMS:
         raise ParseError(Reason.ALGORITHM_REFUSED, algorithm="MD5" if numbers[4] == _MD5 else str(numbers[4]))
     if numbers[5] not in _DIGITS:
@@ -149,6 +144,14 @@ def _account(data: bytes) -> Parsed:
         note=prefix,
         notes=tuple(_notes(texts[1], type_, numbers, prefix)),
     ).checked()
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    raise ParseError(Reason.NOT_UTF8)
 
 
 def _notes(key: bytes, type_: Type, numbers: dict[int, int], prefix: str) -> Iterable[Note]:

@@ -1,0 +1,90 @@
+"""What must hold before anything starts: tables are whole, and a production that is reached is one that is safe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+from accounts.services.activity import TAGS, Tag
+
+_MAILED_NOWHERE = (
+    "django.core.mail.backends.console.EmailBackend",
+    "django.core.mail.backends.dummy.EmailBackend",
+    "django.core.mail.backends.locmem.EmailBackend",
+)
+_KEPT_BY_ONE_PROCESS = (
+    "django.core.cache.backends.locmem.LocMemCache",
+    "django.core.cache.backends.dummy.DummyCache",
+)
+_CLOSED = ("default-src", "frame-ancestors", "base-uri", "object-src")
+_NOT_INLINE = ("'unsafe-inline'", "'unsafe-eval'", "'unsafe-hashes'", "*", "http:", "https:")
+
+
+@checks.register
+def every_tag_has_a_line(**_: object) -> list[checks.CheckMessage]:
+    """An act without a sentence would be shown by its tag."""
+    return [
+        checks.Error(f"No line of activity for {tag}.", hint=f"Tag.{tag.name}: Line(_(…), …),", id="accounts.E001")
+        for tag in Tag
+        if tag not in TAGS
+    ]
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def cookies_are_tied_to_this_host(**_: object) -> list[checks.CheckMessage]:
+    """`__Host-`, Secure, Lax, HttpOnly: the device's cookie is the key to the list."""
+    found: list[checks.CheckMessage] = []
+    for setting in ("SESSION_COOKIE", "CSRF_COOKIE", "DEVICE_COOKIE"):
+        name = str(getattr(settings, f"{setting}_NAME"))
+        if not name.startswith("__Host-") or not getattr(settings, f"{setting}_SECURE"):
+            found.append(checks.Error(f"{setting}_NAME={name!r} is not bound to https.", hint=_HTTPS, id="accounts.E002"))
+    return found
+
+
+@checks.register(checks.Tags.security)
+def policy_of_content_is_closed(**_: object) -> list[checks.CheckMessage]:
+    """Nothing from elsewhere, nothing inline: what a label says is never run."""
+    policy: dict[str, Any] = settings.CONTENT_SECURITY_POLICY["DIRECTIVES"]
+    found: list[checks.CheckMessage] = [
+        checks.Error(f"The content policy does not close {directive}.", id="accounts.E003")
+        for directive in _CLOSED
+        if list(policy.get(directive, ())) != ["'none'"]
+    ]
+    found += [
+        checks.Error(f"The content policy opens {directive} by {source}.", id="accounts.E003")
+        for directive, sources in policy.items()
+        for source in sources
+        if source in _NOT_INLINE
+    ]
+    if getattr(settings, "CONTENT_SECURITY_POLICY_REPORT_ONLY", None):
+        found.append(checks.Error("The content policy must refuse, not only report.", id="accounts.E003"))
+    return found
+
+
+@checks.register(checks.Tags.caches)
+def cache_is_shared(**_: object) -> list[checks.CheckMessage]:
+    """Tries are counted in the cache: one that each process has for itself counts only a part of them."""
+    if settings.CACHES["default"]["BACKEND"] in _KEPT_BY_ONE_PROCESS:
+        return [checks.Error("The cache is not shared by processes.", hint="CACHE_URL: empty or Redis.", id="accounts.E004")]
+    return []
+
+
+@checks.register(checks.Tags.compatibility, deploy=True)
+def mail_leaves_this_machine(**_: object) -> list[checks.CheckMessage]:
+    """Without mail nobody verifies an address, and nobody hears of a new device."""
+    if settings.EMAIL_BACKEND in _MAILED_NOWHERE:
+        return [checks.Error("Mail is not sent.", hint="EMAIL_URL=smtp://user:password@host:587", id="accounts.E005")]
+    return []
+
+
+@checks.register(checks.Tags.security, deploy=True)
+def demo_is_off(**_: object) -> list[checks.CheckMessage]:
+    """The demo's keys and passwords are public."""
+    if settings.DEMO or settings.DEBUG:
+        return [checks.Error("DEMO and DEBUG are for one's own machine.", hint="Unset both.", id="accounts.E006")]
+    return []
+
+
+_HTTPS = "SITE_URL=https://…"

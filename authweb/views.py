@@ -1,0 +1,95 @@
+"""Welcome, health, and what is said when a page cannot be given."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.cache import cache
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template import loader
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+logger = logging.getLogger("authweb")
+
+# Without 0, 1, I, L, O: a reference is read out over the telephone.
+_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+@require_safe
+@login_not_required
+def welcome(request: HttpRequest) -> HttpResponse:
+    """What this is, and the two ways in; who is signed in goes on to the list."""
+    if request.user.is_authenticated:
+        return redirect("accounts:list")
+    return render(request, "authweb/welcome.html", {"sign_up_is_open": settings.SIGN_UP == "open"})
+
+
+@require_safe
+@login_not_required
+def healthz(request: HttpRequest) -> HttpResponse:
+    """For a monitor: whether the stores answer. No session, no cookie, no detail of a failure."""
+    answers = {"database": _database_answers(), "cache": _cache_answers()}
+    stores = {name: "ok" if answered else "down" for name, answered in answers.items()}
+    return JsonResponse(stores, status=200 if all(answers.values()) else 503)
+
+
+def _database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return bool(cursor.fetchone() == (1,))
+    except DatabaseError:
+        logger.exception("The database does not answer.")
+        return False
+
+
+def _cache_answers() -> bool:
+    try:
+        cache.get("healthz")
+        return True
+    except Exception:  # Each cache has errors of its own; whatever it is, the cache does not answer.
+        logger.exception("The cache does not answer.")
+        return False
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """The request could not be read."""
+    return render(request, "400.html", status=400)
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """This person may not, or another site sent the request."""
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """No such page, or somebody else's: both look the same."""
+    return render(request, "404.html", status=404)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The form was too old, or came from elsewhere. What was typed is not repeated."""
+    return render(request, "403_csrf.html", status=403)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The fault is ours: a reference that stands in the log too. Asks no database, no session, no context processor."""
+    reference = _reference()
+    logger.error("%s: %s %s", reference, request.method, request.path)
+    try:
+        content = loader.get_template("500.html").render({"reference": reference})
+    except Exception:  # This page is the last one: whatever is broken, it answers.
+        logger.exception("%s: the page of the error failed too", reference)
+        content = f"{_('The fault is on our side.')} {reference}"
+    return HttpResponse(content, status=500)
+
+
+def _reference() -> str:
+    letters = "".join(secrets.choice(_LETTERS) for __ in range(6))
+    return f"AW-{letters[:4]}-{letters[4:]}"

@@ -1,0 +1,55 @@
+"""What Authweb reads from the environment while it is tested: nothing of the machine's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "TEST_DATABASE_URL"  # Set by `python -m tests.postgres`; SQLite without it.
+
+
+def settings_read() -> set[str]:
+    """The variables that the modules of `authweb` read, `NAME_FILE` forms not counted."""
+    names: set[str] = set()
+    for module in sorted((ROOT / "authweb").rglob("*.py")):
+        names.update(re.findall(r"env\.(?:text|flag|number|one_of|words|secret)\(\s*\"([A-Z_]+)\"", module.read_text()))
+    return names
+
+
+def without_ours() -> dict[str, str]:
+    """The environment without any variable that Authweb reads, so that a developer's own setting changes no test."""
+    ours = {name for setting in settings_read() for name in (setting, f"{setting}_FILE")}
+    return {
+        name: value for name, value in os.environ.items() if name not in ours and not name.startswith(("SIGN_IN_", "APPLE_"))
+    }
+
+
+def prepare() -> None:
+    """Set the environment of this process. Before Django reads its settings."""
+    kept = without_ours()
+    os.environ.clear()
+    os.environ.update(kept)
+    data = Path(tempfile.mkdtemp(prefix="authweb-tests-"))
+    os.environ.update(
+        DJANGO_SETTINGS_MODULE="authweb.settings",
+        # Settings are read as on http://localhost; pytest-django turns DEBUG itself off again.
+        DEBUG="1",
+        SITE_URL="http://localhost:8000",
+        DATA_DIR=str(data),
+        SERVER_KEYS_FILE=str(data / "server-keys.txt"),
+        SECRET_KEY=secrets.token_urlsafe(60),
+        EMAIL_URL="console://",
+        # Playwright runs an event loop in the thread of the tests; Django would refuse the database there.
+        DJANGO_ALLOW_ASYNC_UNSAFE="1",
+    )
+    if os.environ.get(DATABASE):
+        os.environ["DATABASE_URL"] = os.environ[DATABASE]
+
+
+def is_postgres() -> bool:
+    """Whether these tests run on the PostgreSQL that `python -m tests.postgres` started."""
+    return bool(os.environ.get(DATABASE))

@@ -1,0 +1,132 @@
+"""The cast, made by the services themselves: people, their browsers, their accounts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+
+from accounts import arrivals
+from accounts.models import Device, DeviceType, KeySlot, User, Vault
+from accounts.services import devices, keyring, vaults
+from accounts.services.activity import Tag
+from accounts.services.vaults import OpenVault
+from accounts.vault import keys
+from accounts.vault.entry import Entry, Type
+from accounts.vault.keys import DeviceCookie, Secret
+
+PASSWORD = "correct horse battery staple"
+# RFC 4226, Appendix D: every code of it is known.
+SECRET = b"12345678901234567890"
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A person at one browser: its cookies are in `client`; with a device, the key to the list is among them."""
+
+    user: User
+    client: Client
+    device: Device | None = None
+    cookie: DeviceCookie | None = None
+
+    @property
+    def vault(self) -> OpenVault:
+        """The list as the database has it now, opened by this browser's key."""
+        assert self.device is not None
+        assert self.cookie is not None
+        slot = KeySlot.objects.select_related("vault").get(device=self.device)
+        row = slot.vault
+        inner = keys.browser_key(self.cookie.key, bytes(slot.share), row.id.bytes, slot.id.bytes)
+        _, pepper = keyring.pepper(slot.kid)
+        key = keys.open_slot(bytes(slot.wrapped), inner, pepper, row.id.bytes, slot.id.bytes)
+        return OpenVault(row=row, key=key, device=Device.objects.get(pk=self.device.pk), user=self.user)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The accounts of the list, in order."""
+        return tuple(vaults.read(self.vault).entries)
+
+
+def create_user(email: str, **fields: Any) -> User:
+    """A person with this verified address and PASSWORD."""
+    user = User.objects.create_user(email, PASSWORD, **fields)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def visitor(email: str, **fields: Any) -> Visitor:
+    """A new person, signed in a moment ago, without a list."""
+    return _signed_in(create_user(email, **fields))
+
+
+def enrolled(email: str, *, name: str, type: str, **fields: Any) -> Visitor:
+    """A new person whose list is open in this browser."""
+    user = create_user(email, **fields)
+    made = devices.set_up(user, name=name, type=DeviceType(type), at=timezone.now())
+    return _with_key(_signed_in(user), made.device, made.cookie)
+
+
+def at_another_browser(visitor: Visitor) -> Visitor:
+    """The same person signed in elsewhere, without the key."""
+    return _signed_in(visitor.user)
+
+
+def removed(visitor: Visitor) -> Visitor:
+    """The same browser after its removal, signed in again."""
+    assert visitor.device is not None
+    assert visitor.cookie is not None
+    devices.remove(visitor.device, at=timezone.now(), by=None)
+    return _with_key(_signed_in(visitor.user), visitor.device, visitor.cookie)
+
+
+def grown_stale(visitor: Visitor) -> Visitor:
+    """The same browser an hour after the sign-in."""
+    _record_sign_in(visitor.client, visitor.user, at=time.time() - 3600)
+    return visitor
+
+
+def create_entry(*, on: Visitor, issuer: str = "Example", name: str = "alice@example.org", **fields: Any) -> Entry:
+    """Add an account to the list that is open on this browser."""
+    entry = an_entry(issuer=issuer, name=name, **fields)
+    vaults.change(on.vault, lambda accounts: accounts.add(entry), tag=Tag.ENTRY_ADDED, at=timezone.now(), facts={"count": 1})
+    return entry
+
+
+def an_entry(*, issuer: str = "Example", name: str = "alice@example.org", **fields: Any) -> Entry:
+    """An account, in no list."""
+    fields = {"id": keys.new_id(), "secret": Secret(SECRET), "type": Type.TOTP, **fields}
+    return Entry.new(issuer=issuer, name=name, **fields)
+
+
+def vault_of(visitor: Visitor) -> Vault:
+    """The row that owns the visitor's list."""
+    return Vault.objects.get(user=visitor.user, put_aside_at=None)
+
+
+def _signed_in(user: User) -> Visitor:
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    _record_sign_in(client, user, at=time.time())
+    UserSession.objects.create(
+        user=user, session_key=client.session.session_key, ip="127.0.0.1", user_agent="Tests", data={}
+    )
+    return Visitor(user, client)
+
+
+def _record_sign_in(client: Client, user: User, *, at: float) -> None:
+    """As allauth notes it, so that a fresh sign-in is fresh and a stale one stale."""
+    session = client.session
+    session["account_authentication_methods"] = [{"method": "password", "at": at, "email": user.email}]
+    session["account_authentication_methods_user"] = str(user.pk)
+    session.save()
+
+
+def _with_key(visitor: Visitor, device: Device, cookie: DeviceCookie) -> Visitor:
+    visitor.client.cookies[arrivals.cookie_name(visitor.user.pk)] = cookie.to_text()
+    return replace(visitor, device=device, cookie=cookie)

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from django.conf import settings
 from django.contrib import messages
@@ -51,11 +52,17 @@ def vault_required(view: View) -> View:
 
 
 def fresh_sign_in(view: View) -> View:
-    """Guard: signed in within the last five minutes; asked for on the GET that shows the form, never on its POST."""
+    """Guard: signed in within the last five minutes; asked for on the GET that shows the form, never on its POST.
+
+    Who has neither a password nor a second factor would pass allauth's own guard in silence, and so would whoever
+    holds their browser: they sign in again by a mailed code.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        raise_if_reauthentication_required(request)
+        if not get_adapter().get_reauthentication_methods(request.user):
+            return go(request, "sign_in_again", query={"next": request.get_full_path()})
+        raise_if_reauthentication_required(request, app="allauth.account")
         return view(request, *args, **kwargs)
 
     return guarded
@@ -78,11 +85,11 @@ def go(request: HttpRequest, to: str, *args: Any, query: dict[str, str] | None =
     return HttpResponseRedirect(address, status=303 if request.method != "GET" else 302)
 
 
-def hand_off(request: HttpRequest, address: str) -> HttpResponse:
+def hand_off(request: HttpRequest, address: str, *, name: str) -> HttpResponse:
     """To a provider. `form-action 'self'` blocks POST -> 302 -> elsewhere, so a page of ours leads there."""
     if getattr(request, "htmx", False):
         return HttpResponse(headers={"HX-Redirect": address})
-    return render(request, "accounts/hand_off.html", {"address": address})
+    return render(request, "accounts/hand_off.html", {"address": address, "name": name})
 
 
 def said(request: HttpRequest, sentence: str, *, undo: str = "", error: bool = False) -> None:

@@ -169,9 +169,11 @@ class NoSuspendedPost:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """303 to the page itself, for htmx by its own header."""
-        if not isinstance(exception, ReauthenticationRequired) or request.method in ("GET", "HEAD"):
+        """303 to the page itself; for htmx by its own header, on a GET too: a redirect would be swapped in."""
+        if not isinstance(exception, ReauthenticationRequired):
             return None
         if request.headers.get("HX-Request"):
-            return HttpResponse(headers={"HX-Redirect": request.path})
-        return HttpResponse(status=303, headers={"Location": request.path})
+            return HttpResponse(headers={"HX-Redirect": request.get_full_path()})
+        if request.method in ("GET", "HEAD"):
+            return None
+        return HttpResponse(status=303, headers={"Location": request.get_full_path()})

@@ -22,6 +22,7 @@ urlpatterns = [
     path("accounts/codes/", accounts.codes, name="codes"),
     path("accounts/order/", accounts.order, name="order"),
     path("accounts/undo/<int:version>/", accounts.undo, name="undo"),
+    path("accounts/mend/", accounts.mend, name="mend"),
     path("accounts/trash/", accounts.trash, name="trash"),
     path("accounts/trash/<entry:entry_id>/back/", accounts.put_back, name="put-back"),
     path("accounts/trash/<entry:entry_id>/delete/", accounts.delete, name="delete"),

@@ -35,13 +35,18 @@ class Tag(StrEnum):
     ENTRY_COUNTED = "lists:entry:counted"
     LIST_ORDERED = "lists:list:ordered"
     LIST_UNDONE = "lists:list:undone"
+    LIST_MENDED = "lists:list:mended"
     SIGNED_IN = "sign_in:session:begun"
     SIGNED_OUT = "sign_in:session:ended"
     SIGNED_OUT_ELSEWHERE = "sign_in:session:ended_elsewhere"
     SIGN_IN_FAILED = "sign_in:session:refused"
+    FACTOR_FAILED = "sign_in:factor:refused"
+    SIGNED_UP = "people:person:signed_up"
     PASSWORD_CHANGED = "sign_in:password:changed"
     PASSWORD_RESET = "sign_in:password:reset"
+    ADDRESS_ADDED = "sign_in:address:added"
     ADDRESS_CHANGED = "sign_in:address:changed"
+    ADDRESS_REMOVED = "sign_in:address:removed"
     FACTOR_ADDED = "sign_in:factor:added"
     FACTOR_REMOVED = "sign_in:factor:removed"
     RECOVERY_CODES_MADE = "sign_in:recovery_codes:made"
@@ -78,12 +83,17 @@ TAGS: Mapping[Tag, Line] = {
     Tag.ENTRY_COUNTED: Line(_("A counter account gave its next code."), "list"),
     Tag.LIST_ORDERED: Line(_("The order of the list was changed."), "list"),
     Tag.LIST_UNDONE: Line(_("A change of the list was undone."), "list"),
+    Tag.LIST_MENDED: Line(_("The list was damaged; its last good state was put back."), "list", mailed=True),
     Tag.SIGNED_IN: Line(_("You signed in."), "sign_in"),
     Tag.SIGNED_OUT: Line(_("You signed out."), "sign_in"),
     Tag.SIGNED_OUT_ELSEWHERE: Line(_("You signed out everywhere else."), "sign_in"),
     Tag.SIGN_IN_FAILED: Line(_("A sign-in was refused: wrong password."), "sign_in"),
+    Tag.FACTOR_FAILED: Line(_("A sign-in was refused: wrong code."), "sign_in"),
+    Tag.SIGNED_UP: Line(_("You signed up."), "sign_in"),
     Tag.PASSWORD_CHANGED: Line(_("Your password was changed."), "sign_in"),
     Tag.PASSWORD_RESET: Line(_("Your password was set by a mailed code."), "sign_in"),
+    Tag.ADDRESS_ADDED: Line(_("An e-mail address was added."), "sign_in"),
+    Tag.ADDRESS_REMOVED: Line(_("An e-mail address was removed."), "sign_in"),
     Tag.ADDRESS_CHANGED: Line(_("Your e-mail address was changed."), "sign_in"),
     Tag.FACTOR_ADDED: Line(_("A passkey or a second factor was added."), "sign_in"),
     Tag.FACTOR_REMOVED: Line(_("A passkey or a second factor was removed."), "sign_in"),
@@ -123,7 +133,11 @@ def record(
 
 def sentence(event: Event) -> str:
     """What happened, in the reader's language; a tag of another release is shown as it stands."""
-    line = TAGS.get(Tag(event.tag)) if event.tag in Tag._value2member_map_ else None
-    if line is None:
-        return event.tag
-    return str(line.sentence) % {"device": event.device_name, "count": 1, **event.facts}
+    return sentence_of(event.tag, {"device": event.device_name, **event.facts})
+
+
+def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:
+    """The sentence of a tag with its facts filled in."""
+    if tag not in Tag._value2member_map_:
+        return tag
+    return str(TAGS[Tag(tag)].sentence) % {"device": "", "count": 1, **(facts or {})}

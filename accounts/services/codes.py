@@ -48,18 +48,26 @@ class Code:
 
 
 @sensitive_variables()
-def ahead(entries: Iterable[Entry], *, at: datetime, over: timedelta | None = None) -> dict[str, Code]:
-    """For each account with a period, by id: its codes from now on for `over`, five minutes by default."""
+def ahead(
+    entries: Iterable[Entry], *, at: datetime, since: int | None = None, over: timedelta | None = None
+) -> dict[str, Code]:
+    """For each account with a period, by id: its codes from now on for `over`, five minutes by default.
+
+    `since` (seconds since 1970) leaves out what the asker has already; nothing is ever given beyond `over`, and always
+    the current code and the next one when nothing is left out.
+    """
     now = vaults.seconds(at)
     until = now + int((settings.CODES_AHEAD if over is None else over).total_seconds())
+    begin = now if since is None else max(now, since)
     found: dict[str, Code] = {}
     for entry in entries:
         if entry.secret is not None and entry.type is not Type.HOTP:
             period = otp.period_of(entry)
-            step = now // period
-            count = max(until // period - step, LEAST_COUNT)
-            digits = otp.codes(entry, step, count)
-            found[entry.id] = Code(digits, len(digits) // count, step, period)
+            step = begin // period
+            count = max(until // period - step + 1, 0 if begin > now else LEAST_COUNT)
+            if count:
+                digits = otp.codes(entry, step, count)
+                found[entry.id] = Code(digits, len(digits) // count, step, period)
     return found
 
 

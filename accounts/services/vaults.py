@@ -20,6 +20,7 @@ from accounts.services import activity
 from accounts.services.activity import Tag
 from accounts.vault import encoding, sealing
 from accounts.vault.entry import Entry
+from accounts.vault.errors import VaultError
 from accounts.vault.keys import VaultKey
 from accounts.vault.list import AccountList
 
@@ -43,6 +44,14 @@ class OpenVault:
 
 class NothingToUndo(Exception):
     """The state that would be put back is no longer kept."""
+
+
+class ChangedSince(Exception):
+    """The list was changed after what would be undone; `states` are those changes, which would be taken back too."""
+
+    def __init__(self, states: list[VaultState]) -> None:
+        super().__init__()
+        self.states = states
 
 
 class DraftGone(Exception):
@@ -95,16 +104,56 @@ def change(
 
 
 @sensitive_variables()
-def undo(vault: OpenVault, version: int, *, at: datetime) -> AccountList:
+def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = False) -> AccountList:
     """Put back entries and Trash as they were before state `version` was made. No counter falls.
 
-    Raises NothingToUndo when that state is no longer kept.
+    Raises NothingToUndo when that state is no longer kept, and ChangedSince when more would be taken back, unless all
+    of it is meant.
     """
     state = VaultState.objects.filter(vault=vault.row.pk, version=version - 1).first()
-    if state is None or version < 2:
+    if state is None or version > vault.row.version:
         raise NothingToUndo
+    later = list(
+        VaultState.objects.filter(vault=vault.row.pk, version__gt=version).exclude(act=Tag.ENTRY_COUNTED).defer("sealed")
+    )
+    if later and not all_since:
+        raise ChangedSince(later)
     older = sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
     return change(vault, lambda accounts: accounts.undone_to(older), tag=Tag.LIST_UNDONE, at=at, facts={"of": version})
+
+
+@sensitive_variables()
+def last_good(vault: OpenVault) -> VaultState | None:
+    """The newest kept state that opens, where the list itself does not; None where none does."""
+    for state in VaultState.objects.filter(vault=vault.row.pk, version__lt=vault.row.version).order_by("-version"):
+        try:
+            sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
+        except VaultError:
+            continue
+        return state
+    return None
+
+
+@sensitive_variables()
+def mend(vault: OpenVault, *, at: datetime) -> AccountList:
+    """Begin anew from the last state that opens, where the newest does not. Raises NothingToUndo."""
+    with transaction.atomic():
+        row = Vault.objects.select_for_update().get(pk=vault.row.pk)
+        vault.row, vault.opened, vault.sealed = row, None, None
+        try:
+            return read(vault)  # It opens: another browser was quicker, or nothing was wrong.
+        except VaultError:
+            state = last_good(vault)
+        if state is None:
+            raise NothingToUndo
+        mended = sealing.unseal(bytes(state.sealed), vault.key, row.id.bytes, state.version)
+        row.version, row.changed_at = row.version + 1, at
+        row.save(update_fields=["version", "changed_at"])
+        _keep(row, sealing.seal(mended, vault.key, row.id.bytes, row.version), act=Tag.LIST_MENDED, at=at)
+        activity.record(Tag.LIST_MENDED, user=vault.user, device=vault.device, at=at, facts={"of": state.version})
+        changed.send(Vault, vault=row, before=mended, after=mended, at=at)
+    vault.opened = mended
+    return mended
 
 
 @sensitive_variables()

@@ -1,0 +1,90 @@
+"""The ways in of a person, and invitations: who may sign up while sign-up is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.mfa import app_settings as mfa_settings
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
+from django.core import signing
+from django.urls import reverse
+
+from accounts.models import User
+
+_INVITATION = "accounts.invitation"
+
+
+class InvitationOver(Exception):
+    """The link is too old, was cut on the way, or is none of ours."""
+
+
+# -- Ways in ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """What a person can sign in with by itself. Mailed codes are not among them: the mailbox may be lost too."""
+
+    password: bool
+    passkeys: tuple[Authenticator, ...]
+    outside: tuple[SocialAccount, ...]
+
+    def __bool__(self) -> bool:
+        return self.password or bool(self.passkeys) or bool(self.outside)
+
+
+def ways_in(user: User, *, without: Authenticator | SocialAccount | None = None) -> WaysIn:
+    """The ways in of a person as this server is set up now; `without` one that is about to be removed."""
+    passkeys = Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN)
+    outside = SocialAccount.objects.filter(user=user, provider__in=outside_providers())
+    return WaysIn(
+        password=user.has_usable_password(),
+        passkeys=tuple(
+            key for key in passkeys if key != without and mfa_settings.PASSKEY_LOGIN_ENABLED and key.wrap().is_passwordless
+        ),
+        outside=tuple(account for account in outside if account != without),
+    )
+
+
+def outside_providers() -> Collection[str]:
+    """The ids of the outside sign-ins this server offers, as `SocialAccount.provider` holds them."""
+    return [
+        app.get("provider_id", provider)
+        for provider, configured in settings.SOCIALACCOUNT_PROVIDERS.items()
+        for app in configured.get("APPS", ())
+        if not app.get("settings", {}).get("proof_only")
+    ]
+
+
+def label(claims: dict[str, Any]) -> str:
+    """What an outside account is called, from the claims of its provider; empty where it says nothing that can be shown."""
+    said = (claims.get(name) for name in ("preferred_username", "email", "upn", "name"))
+    return next((text[:254] for text in said if isinstance(text, str) and text and text.isprintable()), "")
+
+
+# -- Invitations ------------------------------------------------------------------------------------------------------
+
+
+def invitation(email: str) -> str:
+    """The link by which this address, and no other, may sign up. Nothing is stored: the link says it all, signed."""
+    token = signing.dumps(email.lower(), salt=_INVITATION)
+    return f"{settings.SITE_URL}{reverse('invitation', kwargs={'token': token})}"
+
+
+def invited(token: str) -> str:
+    """The address an invitation is for. Raises InvitationOver."""
+    try:
+        email = signing.loads(token, salt=_INVITATION, max_age=settings.INVITATION_MAX_AGE)
+    except signing.BadSignature:
+        raise InvitationOver from None
+    return str(email)
+
+
+def is_known(email: str) -> bool:
+    """Whether somebody signs in by this address already: an invitation makes one person only."""
+    return EmailAddress.objects.filter(email__iexact=email).exists() or User.objects.filter(email__iexact=email).exists()

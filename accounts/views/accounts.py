@@ -1,0 +1,326 @@
+"""The list, its codes, one account, order, Trash, undo."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import rows
+from accounts.forms import EntryForm
+from accounts.http import VaultRequest, go, page, said, vault_required
+from accounts.sentences import sentence
+from accounts.services import codes as codes_service
+from accounts.services import activity, policy, vaults
+from accounts.services.activity import Tag
+from accounts.services.codes import Code
+from accounts.services.policy import Act
+from accounts.vault.entry import Entry, Type
+from accounts.vault.errors import AlreadyListed, Damaged, NotListed, ParseError, TooLarge
+from accounts.vault.list import AccountList
+
+
+@require_safe
+@vault_required
+def index(request: VaultRequest) -> HttpResponse:
+    """The list with live codes. Pinned accounts first; `?q=` searches without script."""
+    try:
+        accounts = vaults.read(request.vault)
+    except Damaged:
+        return page(request, "accounts/damaged.html", {"state": vaults.last_good(request.vault)})
+    at = timezone.now()
+    context = _list_context(request, accounts, query=request.GET.get("q", ""), at=at)
+    return page(request, "accounts/list.html" if len(accounts) else "accounts/empty.html", context)
+
+
+def _list_context(request: VaultRequest, accounts: AccountList, *, query: str, at: datetime) -> dict[str, Any]:
+    shown: tuple[Entry, ...] = accounts.entries
+    words = query.casefold().split()
+    if words:
+        shown = tuple(e for e in shown if all(word in f"{e.issuer} {e.name}".casefold() for word in words))
+    codes = codes_service.ahead(shown, at=at)
+    csrf = get_token(request)
+    pinned = [entry for entry in shown if entry.pinned]
+    others = [entry for entry in shown if not entry.pinned]
+    common = int(at.timestamp()) // rows.COMMON_PERIOD
+    return {
+        "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf),
+        "others": rows.render(others, codes, user=request.user, csrf=csrf),
+        "count": len(accounts),
+        "shown": len(shown),
+        "query": query,
+        "now": f"{at.timestamp():.3f}",
+        "ends": datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=at.tzinfo),
+        "ahead": int(settings.CODES_AHEAD.total_seconds()),
+    }
+
+
+@require_safe
+@vault_required
+def codes(request: VaultRequest) -> HttpResponse:
+    """Codes of the whole list from an instant on, for the page that has those until then: digits by id, no rows.
+
+    `?from=` is in seconds since 1970. Never further ahead than the page itself may hold.
+    """
+    at = timezone.now()
+    try:
+        accounts = vaults.read(request.vault)
+    except Damaged:
+        return JsonResponse({}, status=409)
+    now = vaults.seconds(at)
+    wanted = request.GET.get("from", "")
+    since = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 12 else now
+    found = codes_service.ahead(accounts.entries, at=at, since=since)
+    return JsonResponse(
+        {
+            "now": at.timestamp(),
+            "version": request.vault.row.version,
+            "codes": {entry_id: [code.step, code.digits] for entry_id, code in found.items()},
+        }
+    )
+
+
+# -- One account ------------------------------------------------------------------------------------------------------
+
+
+def _entry(request: VaultRequest, entry_id: str) -> Entry:
+    try:
+        return vaults.read(request.vault).get(entry_id)
+    except NotListed:
+        raise Http404 from None
+
+
+@require_safe
+@vault_required
+def account(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """One account: its code, what it is, what can be done. Its secret key is never shown again."""
+    entry = _entry(request, entry_id)
+    code = None if entry.type is Type.HOTP or entry.secret is None else codes_service.first(entry, at=timezone.now())
+    return _account_page(request, entry, code)
+
+
+def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> HttpResponse:
+    at = timezone.now()
+    context = {"entry": described(entry), "code": code, "row": rows.values(entry, code), "now": f"{at.timestamp():.3f}"}
+    if not request.htmx:
+        accounts = vaults.read(request.vault)
+        context |= _list_context(request, accounts, query="", at=at) | {"opened": entry.id}
+    return page(request, "accounts/account.html#account", context)
+
+
+def described(entry: Entry) -> dict[str, Any]:
+    """What a page may know of an account: never its secret key."""
+    return {
+        "id": entry.id,
+        "issuer": entry.issuer,
+        "name": entry.name,
+        "called": entry.issuer or entry.name,
+        "note": entry.note,
+        "pinned": entry.pinned,
+        "kind": entry.kind.value,
+        "type": entry.type.value if entry.type else "",
+        "algorithm": entry.algorithm.value if entry.algorithm else "",
+        "digits": entry.digits,
+        "period": entry.period,
+        "counter": entry.counter,
+        "added": datetime.fromtimestamp(entry.added, tz=timezone.get_current_timezone()) if entry.added else None,
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """Another site, name or note for an account."""
+    entry = _entry(request, entry_id)
+    initial = {"issuer": entry.issuer, "name": entry.name, "note": entry.note}
+    form = EntryForm(request.POST if request.method == "POST" else None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        issuer, name, note = (form.cleaned_data[field] for field in ("issuer", "name", "note"))
+        try:
+            if (issuer, name) != (entry.issuer, entry.name):
+                policy.require(request.user, Act.RENAME, entry.renamed(issuer=issuer, name=name))
+            tag = Tag.ENTRY_RENAMED if (issuer, name) != (entry.issuer, entry.name) else Tag.ENTRY_NOTED
+            vaults.change(
+                request.vault,
+                lambda accounts: accounts.rename(entry_id, issuer=issuer, name=name).note(entry_id, note),
+                tag=tag,
+                at=timezone.now(),
+            )
+        except policy.Refused as refused:
+            form.add_error("issuer", refused.sentence)
+        except AlreadyListed:
+            form.add_error("name", _("Another account of this name with the same key is in your list."))
+        except (ParseError, TooLarge) as error:
+            form.add_error(None, sentence(error))
+        except NotListed:
+            raise Http404 from None
+        else:
+            return go(request, "accounts:account", entry_id)
+    return page(request, "accounts/edit.html", {"form": form, "entry": described(entry)})
+
+
+@require_POST
+@vault_required
+def pin(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """Pin an account, or no longer."""
+    pinned = request.POST.get("pinned") == "1"
+    _change(request, lambda accounts: accounts.pin(entry_id, pinned), tag=Tag.ENTRY_PINNED)
+    return go(request, "accounts:account", entry_id)
+
+
+@require_POST
+@vault_required
+def next_code(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """The next code of a counter account: the counter is saved before it is shown."""
+    try:
+        code = codes_service.next_code(request.vault, entry_id, at=timezone.now())
+    except (NotListed, ParseError):
+        raise Http404 from None
+    entry = vaults.read(request.vault).get(entry_id)
+    if request.htmx and request.htmx.target != "account":
+        row = rows.render([entry], {entry_id: code}, user=request.user, csrf=get_token(request))
+        return HttpResponse(row)
+    return _account_page(request, entry, code)
+
+
+def _change(request: VaultRequest, operation: vaults.Operation, *, tag: Tag) -> None:
+    try:
+        vaults.change(request.vault, operation, tag=tag, at=timezone.now())
+    except NotListed:
+        raise Http404 from None
+
+
+# -- Order ------------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@vault_required
+def order(request: VaultRequest) -> HttpResponse:
+    """Put the list in order: by drag, or by "Move up" and "Move down", which work without script."""
+    if request.method == "POST":
+        ids = request.POST.getlist("id")
+        moved, by = request.POST.get("move", ""), request.POST.get("by", "")
+        if moved:
+            _change(request, lambda accounts: _moved(accounts, moved, by), tag=Tag.LIST_ORDERED)
+            return go(request, f"{reverse('accounts:order')}#order-{moved}" if moved.isalnum() else "accounts:order")
+        _change(request, lambda accounts: accounts.reorder(ids), tag=Tag.LIST_ORDERED)
+        if request.htmx:
+            return HttpResponse(status=204)
+        said(request, _("The order is saved."), undo=_undo(request))
+        return go(request, "accounts:list")
+    accounts = vaults.read(request.vault)
+    return page(request, "accounts/order.html", {"entries": [described(entry) for entry in accounts.ordered()]})
+
+
+def _moved(accounts: AccountList, entry_id: str, by: str) -> AccountList:
+    """One step up or down among those shown beside it: pinned ones among the pinned."""
+    entry = accounts.get(entry_id)
+    beside = [other.id for other in accounts.entries if other.pinned == entry.pinned]
+    place = beside.index(entry_id)
+    other = place + (-1 if by == "up" else 1)
+    if not 0 <= other < len(beside):
+        return accounts
+    beside[place], beside[other] = beside[other], beside[place]
+    return accounts.reorder(beside)
+
+
+# -- Trash, undo ------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@vault_required
+def trash_entry(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """Move an account to Trash; kept for 30 days."""
+    at = timezone.now()
+    _change(request, lambda accounts: accounts.trash_entry(entry_id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED)
+    said(request, _("Moved to Trash."), undo=_undo(request))
+    return go(request, "accounts:list")
+
+
+def _undo(request: VaultRequest) -> str:
+    return reverse("accounts:undo", args=[request.vault.row.version])
+
+
+@require_safe
+@vault_required
+def trash(request: VaultRequest) -> HttpResponse:
+    """What was moved to Trash, and until when it is kept."""
+    now = vaults.seconds(timezone.now() - settings.TRASH_KEPT)
+    kept = [trashed for trashed in reversed(vaults.read(request.vault).trash) if trashed.at >= now]
+    zone = timezone.get_current_timezone()
+    entries = [
+        described(trashed.entry) | {"gone": datetime.fromtimestamp(trashed.at, tz=zone) + settings.TRASH_KEPT}
+        for trashed in kept
+    ]
+    return page(request, "accounts/trash.html", {"entries": entries})
+
+
+@require_POST
+@vault_required
+def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """Take an account out of Trash, to its former place."""
+    try:
+        policy.require(request.user, Act.PUT_BACK, vaults.read(request.vault).in_trash(entry_id).entry)
+        _change(request, lambda accounts: accounts.put_back(entry_id), tag=Tag.ENTRY_PUT_BACK)
+    except policy.Refused as refused:
+        said(request, refused.sentence, error=True)
+    except NotListed:
+        raise Http404 from None
+    except AlreadyListed:
+        said(request, _("This account is in your list again already. The one in Trash stays there."), error=True)
+    else:
+        said(request, _("Put back."))
+    return go(request, "accounts:trash")
+
+
+@require_http_methods(["GET", "POST"])
+@vault_required
+def delete(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """Delete an account in Trash for good."""
+    try:
+        trashed = vaults.read(request.vault).in_trash(entry_id)
+    except NotListed:
+        raise Http404 from None
+    if request.method == "POST":
+        _change(request, lambda accounts: accounts.delete(entry_id), tag=Tag.ENTRY_DELETED)
+        said(request, _("Deleted for good."))
+        return go(request, "accounts:trash")
+    return page(request, "accounts/delete.html", {"entry": described(trashed.entry)})
+
+
+@require_POST
+@vault_required
+def undo(request: VaultRequest, version: int) -> HttpResponse:
+    """Put the list back as it was before one change, while that state is kept."""
+    agreed = request.POST.get("agreed") == "1"
+    try:
+        vaults.undo(request.vault, version, at=timezone.now(), all_since=agreed)
+    except vaults.ChangedSince as since:
+        changes = [(activity.sentence_of(state.act), state.made_at) for state in since.states]
+        return page(request, "accounts/undo.html", {"version": version, "changes": changes})
+    except (vaults.NothingToUndo, TooLarge):
+        said(request, _("That can no longer be undone: the state before it is not kept any more."), error=True)
+    else:
+        said(request, _("Undone."))
+    return go(request, "accounts:list")
+
+
+@require_POST
+@vault_required
+def mend(request: VaultRequest) -> HttpResponse:
+    """Put the last good state back where the newest one does not open."""
+    try:
+        vaults.mend(request.vault, at=timezone.now())
+    except vaults.NothingToUndo:
+        return page(request, "accounts/damaged.html", {"state": None})
+    said(request, _("The last good state of your list is back."))
+    return go(request, "accounts:list")

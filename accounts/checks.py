@@ -39,7 +39,9 @@ def cookies_are_tied_to_this_host(**_: object) -> list[checks.CheckMessage]:
     for setting in ("SESSION_COOKIE", "CSRF_COOKIE", "DEVICE_COOKIE"):
         name = str(getattr(settings, f"{setting}_NAME"))
         if not name.startswith("__Host-") or not getattr(settings, f"{setting}_SECURE"):
-            found.append(checks.Error(f"{setting}_NAME={name!r} is not bound to https.", hint=_HTTPS, id="accounts.E002"))
+            found.append(
+                checks.Error(f"{setting}_NAME={name!r} is not bound to https.", hint=_HTTPS, id="accounts.E002")
+            )
     return found
 
 
@@ -67,7 +69,9 @@ def policy_of_content_is_closed(**_: object) -> list[checks.CheckMessage]:
 def cache_is_shared(**_: object) -> list[checks.CheckMessage]:
     """Tries are counted in the cache: one that each process has for itself counts only a part of them."""
     if settings.CACHES["default"]["BACKEND"] in _KEPT_BY_ONE_PROCESS:
-        return [checks.Error("The cache is not shared by processes.", hint="CACHE_URL: empty or Redis.", id="accounts.E004")]
+        return [
+            checks.Error("Each process has a cache of its own.", hint="CACHE_URL: empty or Redis.", id="accounts.E004")
+        ]
     return []
 
 

@@ -24,7 +24,7 @@ if DEMO and not DEBUG:
     raise ImproperlyConfigured("DEMO=1 is refused unless DEBUG=1: the demo's keys and passwords are public.")
 
 PORT = env.number("PORT", 8000, least=1, most=65535)
-DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var" / "data")))
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var" / (f"demo-{PORT}" if DEMO else "data"))))
 
 # The address people type. Passkeys, mailed links and the callbacks of providers hang on it for ever.
 SITE_URL = env.text("SITE_URL", f"http://localhost:{PORT}" if DEBUG else "").rstrip("/")
@@ -142,6 +142,8 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 20
 # -- Mail -------------------------------------------------------------------------------------------------------------
 
 globals().update(databases.mail(env.text("EMAIL_URL", "" if not DEBUG else "console://")))
+if DEMO and not env.text("EMAIL_URL"):
+    EMAIL_BACKEND = "authweb.demo.mail.Backend"  # Into DATA_DIR, to be read at /demo/mail/.
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"Authweb <authweb@{_site.hostname}>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_SUBJECT_PREFIX = ""

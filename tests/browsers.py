@@ -1,4 +1,7 @@
-"""The browser of the tests: found, or got without root, or named as missing. `python -m tests.browsers` shows its path."""
+"""The browser of the tests: found, or got without root, or named as missing.
+
+`python -m tests.browsers` shows its path, `… download` gets one into .browsers/.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,9 @@ def why_not(path: Path) -> str:
     if "ready" in done.stdout:
         return ""
     missing = re.findall(r"loading shared libraries: (\S+):", done.stderr)
-    return f"it lacks {', '.join(missing)}" if missing else done.stderr.strip()[-300:] or f"it ends with {done.returncode}"
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    return done.stderr.strip()[-300:] or f"it ends with {done.returncode}"
 
 
 def get() -> Path:

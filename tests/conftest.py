@@ -14,13 +14,6 @@ environment.prepare()  # Before Django reads its settings.
 
 import django  # noqa: E402 - after the environment
 
-if not (environment.ROOT / "accounts/adapter.py").exists():  # TEMPORARY, until the sign-in part is there.
-    import sys
-    import types
-
-    sys.modules["accounts.adapter"] = types.ModuleType("accounts.adapter")
-    sys.modules["accounts.adapter"].connect = lambda: None
-
 django.setup()
 
 import pytest  # noqa: E402
@@ -95,7 +88,7 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(autouse=True)
 def _empty_cache(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Counters of one test do not hold back the next. A test that is rolled back leaves none; others are cleared here."""
+    """Counters of one test do not hold back the next. What is rolled back leaves none; the rest is cleared here."""
     marker = request.node.get_closest_marker("django_db")
     commits = {"transactional_db", "live_server"} & set(request.fixturenames) or (
         marker is not None and marker.kwargs.get("transaction")
@@ -197,7 +190,7 @@ class Faults:
         return [fault for fault in self.found if not any(re.search(pattern, fault) for pattern in self._expected)]
 
     def watch(self, context: BrowserContext) -> None:
-        """Collect violations of the content policy, errors of scripts and of the console, and answers of 500 and above."""
+        """Collect violations of the content policy, errors of scripts and of the console, answers of 500 and above."""
         context.expose_binding("reportViolation", lambda _source, text: self.found.append(f"content policy: {text}"))
         context.add_init_script(
             "document.addEventListener('securitypolicyviolation', (event) => window.reportViolation("

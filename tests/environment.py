@@ -23,9 +23,8 @@ def settings_read() -> set[str]:
 def without_ours() -> dict[str, str]:
     """The environment without any variable that Authweb reads, so that a developer's own setting changes no test."""
     ours = {name for setting in settings_read() for name in (setting, f"{setting}_FILE")}
-    return {
-        name: value for name, value in os.environ.items() if name not in ours and not name.startswith(("SIGN_IN_", "APPLE_"))
-    }
+    prefixes = ("SIGN_IN_", "APPLE_")
+    return {name: value for name, value in os.environ.items() if name not in ours and not name.startswith(prefixes)}
 
 
 def prepare() -> None:

@@ -94,7 +94,8 @@ def grown_stale(visitor: Visitor) -> Visitor:
 def create_entry(*, on: Visitor, issuer: str = "Example", name: str = "alice@example.org", **fields: Any) -> Entry:
     """Add an account to the list that is open on this browser."""
     entry = an_entry(issuer=issuer, name=name, **fields)
-    vaults.change(on.vault, lambda accounts: accounts.add(entry), tag=Tag.ENTRY_ADDED, at=timezone.now(), facts={"count": 1})
+    now = timezone.now()
+    vaults.change(on.vault, lambda accounts: accounts.add(entry), tag=Tag.ENTRY_ADDED, at=now, facts={"count": 1})
     return entry
 
 

@@ -1,0 +1,97 @@
+# `make run` shows Authweb, `make test` tests it; both need nothing but Python 3.11 or later and make.
+
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+unexport DJANGO_SETTINGS_MODULE
+
+PORT ?= 8000
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check
+FROM_LOCK := install --quiet --require-hashes --no-deps -r
+CHECKED := accounts authweb backups tests manage.py
+
+# What `check` reads its settings from: the demo's for tools that only look, a production's for what must hold there.
+AS_DEMO := DEBUG=1 DEMO=1
+AS_PRODUCTION := env -u DEBUG -u DEMO -u DATABASE_URL SITE_URL=https://auth.example.org EMAIL_URL=smtp://mail.example.org:587 \
+	SECRET_KEY=of-a-check-alone-of-a-check-alone-of-a-check-alone-of-a-check-alone
+
+.PHONY: run test test-long test-postgres check bench serve lock messages sizes browser
+
+# -- Use --------------------------------------------------------------------------------------------------------------
+
+run: $(VENV)/run.stamp
+	@exec env $(AS_DEMO) PORT=$(PORT) $(PY) manage.py demo
+
+serve: $(VENV)/run.stamp
+	@exec $(PY) manage.py serve
+
+# -- Check ------------------------------------------------------------------------------------------------------------
+
+test: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers
+	$(PY) -m pytest $(TESTS)
+
+test-long: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers
+	$(PY) -m pytest --long $(TESTS)
+
+test-postgres: $(VENV)/test.stamp
+	$(PY) -m tests.postgres $(TESTS)
+
+check: $(VENV)/test.stamp
+	$(PY) -m ruff check $(CHECKED)
+	$(PY) -m ruff format --check $(CHECKED)
+	$(AS_DEMO) $(PY) -m mypy
+	$(PY) -m djlint --quiet --check --lint templates
+	$(PY) -c "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
+	$(AS_DEMO) $(PY) manage.py makemigrations --check --dry-run
+	$(AS_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+bench: $(VENV)/test.stamp
+	$(PY) -m tests.bench
+
+# -- Keep -------------------------------------------------------------------------------------------------------------
+
+# Both locks, with hashes, on the oldest Python that is supported: PYTHON=python3.11 make lock.
+lock: $(VENV)/test.stamp
+	@$(PY) -c "import sys; sys.exit(sys.version_info[:2] != (3, 11) and 'make lock: .venv must be of Python 3.11.')"
+	for name in requirements requirements-dev; do \
+		CUSTOM_COMPILE_COMMAND="make lock" $(PY) -m piptools compile --quiet --generate-hashes --allow-unsafe \
+			--strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header \
+			--output-file $$name.txt $$name.in || exit 1; done
+
+# Catalogues: what the sources say into locale/, and from there into what the server reads. Needs no gettext.
+messages: $(VENV)/test.stamp
+	$(PY) -m pybabel extract --quiet -F locale/babel.cfg -k gettext_lazy -k ngettext_lazy:1,2 -k pgettext_lazy:1c,2 \
+		--no-location --sort-output -o locale/authweb.pot .
+	for file in locale/*/LC_MESSAGES/django.po; do test -e "$$file" || continue; \
+		$(PY) -m pybabel update --quiet -i locale/authweb.pot -o "$$file" -l "$$(basename $$(dirname $$(dirname $$file)))" && \
+		$(PY) -m pybabel compile --quiet -i "$$file" -o "$${file%.po}.mo" || exit 1; done
+
+sizes:
+	@git ls-files '*.py' '*.js' '*.css' '*.html' | xargs wc -l | sort -rn | head -40
+
+# A browser for the tests, without root, into .browsers/. Afterwards the tests find it there.
+browser: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers download
+
+# -- .venv, from the lock ---------------------------------------------------------------------------------------------
+
+$(VENV)/run.stamp: requirements.txt | $(PY)
+	$(PIP) $(FROM_LOCK) requirements.txt
+	@touch $@
+
+$(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(PIP) $(FROM_LOCK) requirements-dev.txt
+	@touch $@
+
+# A python of version managers may stand on the PATH and yet not run: each is tried.
+$(PY):
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3 python; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		rm -rf $(VENV) && $$python -m venv $(VENV) && exit 0; \
+		echo "$$python cannot make a virtual environment. Install its venv module (Debian: apt-get install python3-venv)." >&2; \
+		rm -rf $(VENV); exit 2; \
+	done; \
+	echo "Authweb needs Python 3.11 or later, and none was found. Set PYTHON=path where it is installed elsewhere." >&2; exit 2

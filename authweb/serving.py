@@ -1,0 +1,116 @@
+"""A server that people reach, with `tidy` beside it: started together, ended together."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from django.conf import settings
+from django.core.management import CommandError
+
+# The address of the proxy or person, what was asked for without its query, how it went, in how many milliseconds.
+_REQUEST = '%(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).1f ms'
+_LOOK_EVERY = 0.1
+_TIME_TO_END = 10.0
+
+Command = Sequence[str]
+
+
+def site(*, host: str, port: int, workers: int) -> Command:
+    """The server. One thread a worker: two would pay a third more time for taking turns."""
+    return (
+        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *("--blocking-threads", "1", "--runtime-threads", "1", "--respawn-failed-workers"),
+        *("--log-level", "warning", "--access-log", "--access-log-fmt", _REQUEST),
+        "authweb.wsgi:application",
+    )
+
+
+def tidy() -> Command:
+    """`manage.py tidy`, again and again."""
+    every = str(int(settings.TIDY_EVERY.total_seconds()))
+    return (sys.executable, str(settings.BASE_DIR / "manage.py"), "tidy", "--every", every)
+
+
+def refuse_taken(host: str, port: int) -> None:
+    """Raise CommandError where something listens already; the server itself would share the port with it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as ours:
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            ours.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Port {port} of {host} cannot be had ({os.strerror(error.errno or 0)}): end what listens there, or "
+                f"choose another, as in PORT={port + 1 if port < 65535 else port - 1}."
+            ) from None
+
+
+def answers(port: int) -> bool:
+    """Whether the site on this port of this machine is up."""
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        asked.request("GET", "/healthz", headers={"Host": settings.ALLOWED_HOSTS[0]})
+        return asked.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        asked.close()
+
+
+def together(commands: Sequence[Command], *, up: Callable[[], bool] = lambda: True, told: Callable[[], None]) -> int:
+    """Run these processes until this one is told to end (Ctrl-C, SIGTERM, SIGHUP) or one of them ends by itself.
+
+    Calls `told` once, when `up` is first true. Returns 0 where it was told to end, else what the process that ended
+    returned, 1 at least: whoever started us may start us again.
+    """
+    stop: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        stop.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    children: list[subprocess.Popen[bytes]] = []
+    try:
+        # Sessions of their own: the terminal's Ctrl-C reaches this process, which ends them in order.
+        children += [subprocess.Popen(command, start_new_session=True) for command in commands]  # noqa: S603 - ours
+        silent = True
+        while not stop:
+            ended = [child for child in children if child.poll() is not None]
+            if ended:
+                return max(1, ended[0].returncode)
+            if silent and up():
+                silent = False
+                told()
+            time.sleep(_LOOK_EVERY)
+        return 0
+    finally:
+        _end(children)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
+    until = time.monotonic() + _TIME_TO_END
+    for child in children:
+        try:
+            child.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            pass
+        # What a child left behind is in the child's session, and goes with it.
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            continue
+        child.wait()

@@ -1,0 +1,125 @@
+"""Guards around allauth's outside sign-ins: what may be asked for, how a page of ours leads there, how it comes back."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import requests
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal import ratelimit
+from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.providers.base.constants import AuthProcess
+from allauth.socialaccount.providers.base.provider import Provider
+from allauth.utils import get_request_param
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ImproperlyConfigured
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
+
+from accounts import adapter
+from accounts.http import View, fresh_sign_in, hand_off
+
+logger = logging.getLogger(__name__)
+
+# What a provider's answer makes allauth raise when it is not what it should be.
+FAULTS = (
+    requests.RequestException,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+    ImproperlyConfigured,
+)
+_APPLE_MOST_BYTES = 20_000
+_APPLE_RATE = {"apple_callback": "20/m/ip"}
+
+
+def begins(view: View) -> View:
+    """Guard of the way out: sign-in apps only, nothing of the query but where to go afterwards, answered by a hand-off."""
+
+    def leave(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        provider = _provider(request, kwargs.get("provider_id", "apple"))
+        _let_through_what_may(request)
+        answer = _watched(lambda: view(request, *args, **kwargs), request, provider)
+        if isinstance(answer, HttpResponseRedirect):
+            return hand_off(request, answer.url, name=provider.name)
+        return answer
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if get_request_param(request, "process") != AuthProcess.CONNECT:
+            return leave(request, *args, **kwargs)
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.get_full_path())
+        return fresh_sign_in(leave)(request, *args, **kwargs)
+
+    return guarded
+
+
+def ends(view: View) -> View:
+    """Guard of the way back: whatever a provider answers, a page of ours says how it ended."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        provider = _provider(request, kwargs.get("provider_id", "apple"))
+        return _watched(lambda: view(request, *args, **kwargs), request, provider)
+
+    return guarded
+
+
+def posted_by_apple(view: View) -> View:
+    """Guard of Apple's answer, which another site posts without our cookies: small, and not too often."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > _APPLE_MOST_BYTES:
+            return HttpResponse(status=413)
+        allowed = ratelimit.consume(request, app="accounts", action="apple_callback", config=_APPLE_RATE)
+        return view(request, *args, **kwargs) if allowed else ratelimit.respond_429(request)
+
+    guarded.cross_site_post_exempt = True  # type: ignore[attr-defined]
+    return guarded
+
+
+def _provider(request: HttpRequest, provider_id: str) -> Provider:
+    """The sign-in app of this id. Raises Http404: others are none of the sign-in's."""
+    for app in get_adapter().list_apps(request):
+        if provider_id == (app.provider_id or app.provider) and not app.settings.get("proof_only"):
+            provider: Provider = app.get_provider(request)
+            return provider
+    raise Http404
+
+
+def _let_through_what_may(request: HttpRequest) -> None:
+    """`auth_params`, `scope` and `action` would be passed on to the provider as they came: a foreign address among them."""
+    kept = QueryDict(mutable=True)
+    kept["process"] = (
+        AuthProcess.CONNECT if get_request_param(request, "process") == AuthProcess.CONNECT else AuthProcess.LOGIN
+    )
+    onward = get_request_param(request, REDIRECT_FIELD_NAME)
+    if onward:
+        kept[REDIRECT_FIELD_NAME] = onward
+    request.GET = kept  # type: ignore[assignment]
+    request.POST = QueryDict()  # type: ignore[misc]
+
+
+def _watched(answer: Callable[[], HttpResponseBase], request: HttpRequest, provider: Provider) -> HttpResponseBase:
+    try:
+        return answer()
+    except ImmediateHttpResponse as ended:
+        return ended.response
+    except FAULTS as error:
+        # By kind and place: the text of these errors quotes what the provider sent, tokens included.
+        trace = error.__traceback__
+        while trace is not None and trace.tb_next is not None:
+            trace = trace.tb_next
+        place = f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
+        logger.warning("An outside sign-in ended: %s, %s at %s", provider.sub_id, type(error).__name__, place)
+        if isinstance(error, requests.RequestException):
+            return adapter.unreachable(request, provider.name)
+        return adapter.untrusted(request, provider.name)

@@ -1,0 +1,178 @@
+"""Passkeys and sign-in: every way in on one page; signing in again without a password; invitations."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+from allauth.account import app_settings as account_settings
+from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.password_reset_by_code import PasswordResetVerificationProcess
+from allauth.account.models import EmailAddress
+from allauth.account.utils import get_next_redirect_url
+from allauth.core import ratelimit
+from allauth.mfa import app_settings as mfa_settings
+from allauth.mfa.adapter import get_adapter as get_mfa_adapter
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from allauth.usersessions.internal.flows.sessions import end_other_sessions
+from allauth.usersessions.models import UserSession
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods
+
+from accounts.adapter import INVITATION_IN_SESSION
+from accounts.http import UserRequest, View, fresh_sign_in, go, page, said
+from accounts.services import activity, devices, sign_in
+from accounts.services.activity import Tag
+
+_HERE = "accounts:settings-sign-in"
+
+
+# -- Every way in -----------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET"])
+def index(request: UserRequest) -> HttpResponse:
+    """Password, passkeys, second factor, recovery codes, outside sign-ins and sessions of a person."""
+    factors = list(Authenticator.objects.filter(user=request.user).order_by("created_at"))
+    codes = [factor for factor in factors if factor.type == Authenticator.Type.RECOVERY_CODES]
+    links = SocialAccount.objects.filter(user=request.user, provider__in=sign_in.outside_providers())
+    return page(
+        request,
+        "accounts/sign_in.html",
+        {
+            "addresses": EmailAddress.objects.filter(user=request.user).order_by("-primary", "email"),
+            "has_password": request.user.has_usable_password(),
+            "passkeys_are_on": "webauthn" in mfa_settings.SUPPORTED_TYPES,
+            "passkeys": [factor for factor in factors if factor.type == Authenticator.Type.WEBAUTHN],
+            "totp": next((factor for factor in factors if factor.type == Authenticator.Type.TOTP), None),
+            "has_recovery_codes": bool(codes),
+            "can_have_recovery_codes": len(factors) > len(codes),
+            "outside_is_on": bool(sign_in.outside_providers()),
+            "outside": [(link.get_provider().name, link.get_provider_account().to_str()) for link in links],
+            "sessions": _sessions(request),
+        },
+    )
+
+
+def _sessions(request: UserRequest) -> list[dict[str, Any]]:
+    """Where the person is signed in; the newest first, this browser before all."""
+    sessions = [
+        {
+            "name": devices.detect(session.user_agent)[0] or _("A browser"),
+            "ip": session.ip,
+            "since": session.created_at,
+            "is_here": session.is_current(),
+        }
+        for session in UserSession.objects.purge_and_list(request.user)
+    ]
+    return sorted(sessions, key=lambda session: (session["is_here"], session["since"]), reverse=True)
+
+
+def instead(view: View) -> View:
+    """Guard: allauth's overview of a part is on our page of all ways in."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return go(request, _HERE)
+
+    return guarded
+
+
+def everywhere_else(view: View) -> View:
+    """Guard: the sessions are on our page; its button ends all but this one."""
+
+    @wraps(view)
+    def guarded(request: UserRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            end_other_sessions(request, request.user)
+            here = devices.here(request)
+            activity.record(Tag.SIGNED_OUT_ELSEWHERE, user=request.user, device=here, at=timezone.now())
+            said(request, _("Signed out everywhere else."))
+        return go(request, _HERE)
+
+    return guarded
+
+
+def not_the_last(view: View) -> View:
+    """Guard: after a fresh sign-in a passkey is removed, unless it is the last way in."""
+
+    @wraps(view)
+    def checked(request: HttpRequest, *args: Any, pk: int, **kwargs: Any) -> HttpResponseBase:
+        key = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN, pk=pk).first()
+        if key is None:
+            raise Http404
+        if not get_mfa_adapter().can_delete_authenticator(key):
+            said(request, _("This passkey is your last way in. Set a password first."), error=True)
+            return go(request, _HERE)
+        return view(request, *args, pk=pk, **kwargs)
+
+    return fresh_sign_in(checked)
+
+
+# -- Signing in again -------------------------------------------------------------------------------------------------
+
+
+def can_sign_in_again(view: View) -> View:
+    """Guard: who has nothing to sign in again with is led to where they get it, not refused."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.is_authenticated and not get_adapter().get_reauthentication_methods(request.user):
+            onward = get_next_redirect_url(request)
+            return go(request, "sign_in_again", query={"next": onward} if onward else None)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_variables()
+def again(request: UserRequest) -> HttpResponseBase:
+    """Who has neither a password nor a second factor shows who they are by a mailed code, and sets a password."""
+    onward = get_next_redirect_url(request) or reverse(_HERE)
+    if get_adapter().get_reauthentication_methods(request.user):
+        return go(request, onward)
+    address = EmailAddress.objects.filter(user=request.user, verified=True).order_by("-primary").first()
+    if request.method == "POST" and address is not None:
+        limited = ratelimit.consume_or_429(request, action="reset_password", key=address.email.lower())
+        if limited:
+            return limited
+        PasswordResetVerificationProcess.initiate(request=request, user=request.user, email=address.email)
+        return go(request, "account_confirm_password_reset_code", query={"next": onward})
+    return page(
+        request,
+        "accounts/sign_in_again.html",
+        {
+            "address": address,
+            "next": onward,
+            "minutes": account_settings.PASSWORD_RESET_BY_CODE_TIMEOUT // 60,
+        },
+    )
+
+
+# -- Invitations ------------------------------------------------------------------------------------------------------
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Where an invitation leads: to signing up with the invited address, once."""
+    try:
+        email = sign_in.invited(token)
+    except sign_in.InvitationOver:
+        return page(request, "accounts/invitation.html", {"over": True, "days": settings.INVITATION_MAX_AGE.days}, status=410)
+    if request.user.is_authenticated:
+        return go(request, "accounts:list")
+    if sign_in.is_known(email):
+        return page(request, "accounts/invitation.html", {"email": email, "used": True})
+    if request.method == "POST":
+        request.session[INVITATION_IN_SESSION] = token
+        return go(request, "account_signup", query={"email": email})
+    return page(request, "accounts/invitation.html", {"email": email})

@@ -62,12 +62,8 @@ lock: $(VENV)/test.stamp
 			--output-file $$name.txt $$name.in || exit 1; done
 
 # Catalogues: what the sources say into locale/, and from there into what the server reads. Needs no gettext.
-messages: $(VENV)/test.stamp
-	$(PY) -m pybabel extract --quiet -F locale/babel.cfg -k gettext_lazy -k ngettext_lazy:1,2 -k pgettext_lazy:1c,2 \
-		--no-location --sort-output -o locale/authweb.pot .
-	for file in locale/*/LC_MESSAGES/django.po; do test -e "$$file" || continue; \
-		$(PY) -m pybabel update --quiet -i locale/authweb.pot -o "$$file" -l "$$(basename $$(dirname $$(dirname $$file)))" && \
-		$(PY) -m pybabel compile --quiet -i "$$file" -o "$${file%.po}.mo" || exit 1; done
+messages: $(VENV)/run.stamp
+	@$(AS_DEMO) $(PY) manage.py catalogues
 
 sizes:
 	@git ls-files '*.py' '*.js' '*.css' '*.html' | xargs wc -l | sort -rn | head -40

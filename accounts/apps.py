@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
     """Connects, in sight, what listens to what."""
 
+    default = True
     name = "accounts"
     verbose_name = _("People and devices")
 
@@ -17,3 +19,10 @@ class AccountsConfig(AppConfig):
         from accounts import adapter, checks  # noqa: F401, PLC0415 - models must be loaded first
 
         adapter.connect()
+
+
+class StaffConfig(admin_apps.AdminConfig):
+    """Django's administration on our own site."""
+
+    default = False
+    default_site = "accounts.staff.Site"

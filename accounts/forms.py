@@ -71,7 +71,7 @@ class EntryForm(forms.Form):
     )
 
 
-class CodesForm(forms.ModelForm[User]):
+class CodesForm(forms.ModelForm):  # type: ignore[type-arg]
     """How codes are shown."""
 
     class Meta:
@@ -79,7 +79,7 @@ class CodesForm(forms.ModelForm[User]):
         fields = ("hide_codes", "group_digits", "show_next_code", "compact_rows")
 
 
-class AppearanceForm(forms.ModelForm[User]):
+class AppearanceForm(forms.ModelForm):  # type: ignore[type-arg]
     """Language, time zone, light or dark."""
 
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)

@@ -106,7 +106,16 @@ class AccountList:
 
     def compare(self, entry: Entry) -> Comparison:
         """What an account is to the list: new, the same as one in it, or a clash with one. The Trash does not count."""
-        return _Names(self.entries).compare(entry)
+        return self.compare_many((entry,))[0]
+
+    def compare_many(self, entries: Iterable[Entry]) -> tuple[Comparison, ...]:
+        """What each account is to the list and to those before it: one that comes twice is the same as the first."""
+        names = _Names(self.entries)
+        found: list[Comparison] = []
+        for entry in entries:
+            found.append(names.compare(entry))
+            names.learn(entry)
+        return tuple(found)
 
     def add(self, entry: Entry) -> AccountList:
         """The list with this account at its end. A clash of names is no obstacle: nothing is overwritten.

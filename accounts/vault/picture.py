@@ -14,6 +14,7 @@ from accounts.vault.errors import ParseError, Reason
 LARGEST_FILE: Final = 8 * 2**20
 LONGEST_SIDE: Final = 4096
 MOST_PIXELS: Final = 16_000_000
+MOST_CHUNKS: Final = 10_000
 _PNG: Final = b"\x89PNG\r\n\x1a\n"
 _GIF: Final = (b"GIF87a", b"GIF89a")
 _JPEG: Final = b"\xff\xd8\xff"
@@ -82,9 +83,20 @@ def measure(data: bytes) -> Size:
 
 
 def _png(data: bytes) -> Size | None:
-    if data[12:16] != b"IHDR":
+    if data[12:16] != b"IHDR" or not _few_chunks(data):
         return None
     return Size(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
+
+
+def _few_chunks(data: bytes) -> bool:
+    """Whether a PNG has no more chunks than a picture needs: each costs time to pass over, and an empty one 12 bytes."""
+    at, chunks = len(_PNG), 0
+    while at < len(data) and chunks <= MOST_CHUNKS:
+        if data[at + 4 : at + 8] == b"IEND":  # What stands behind the picture is not looked at.
+            break
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+        chunks += 1
+    return chunks <= MOST_CHUNKS
 
 
 def _jpeg(data: bytes) -> Size | None:

@@ -22,6 +22,7 @@ CPU_SECONDS = 2
 MEMORY = 256 * 2**20
 LONGEST_SIDE = 4096
 MOST_PIXELS = 16_000_000
+MOST_TEXT = 8 * 2**20  # of remarks in a PNG, once unpacked
 MOST_CODES = 64
 # Codes are found best where a module is a few pixels wide: large photographs are also looked at in these sizes.
 SIDES = (1600, 1000, 600)
@@ -33,6 +34,7 @@ PLUGINS = (GifImagePlugin, JpegImagePlugin, PngImagePlugin, WebPImagePlugin)
 
 def bound() -> None:
     """Bound processor time, memory, files and dumps of this process, for good."""
+    PngImagePlugin.MAX_TEXT_MEMORY = MOST_TEXT
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
@@ -47,6 +49,8 @@ def read(data: bytes) -> dict[str, object]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
+            # A phone's broken remark about how it was held is no reason to refuse what it saw.
+            warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
             image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF"))
             if max(image.size) > LONGEST_SIDE or image.width * image.height > MOST_PIXELS:
                 return {"refused": "picture_too_large"}

@@ -1,0 +1,106 @@
+"""What staff see and do: people, their devices, their activity. Never a secret, a name or an issuer of an account."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Count, Model, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.models import Device, Event, User
+from accounts.services import activity, devices
+
+
+class ReadOnly:
+    """Rows that are looked at: nothing is added, changed or deleted here."""
+
+    def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
+        """Never."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Never."""
+        return False
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A person: whether they may sign in, and into here."""
+
+    list_display = ("email", "is_active", "is_staff", "date_joined", "device_count")
+    list_filter = ("is_active", "is_staff")
+    search_fields = ("email",)
+    ordering = ("email",)
+    fields = ("email", "is_active", "is_staff", "is_superuser", "groups", "date_joined", "last_login")
+    readonly_fields = ("email", "date_joined", "last_login")
+    filter_horizontal = ("groups",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """With the number of devices."""
+        return super().get_queryset(request).annotate(
+            device_count=Count("devices", filter=Q(devices__removed_at=None))
+        )
+
+    @admin.display(description=_("devices"), ordering="device_count")
+    def device_count(self, user: Any) -> int:
+        """How many browsers open this person's lists."""
+        return int(user.device_count)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """People sign up, or are invited by `manage.py invite`."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Not here: deleting a person names what goes and can be undone for a day."""
+        return False
+
+
+@admin.register(Device)
+class DeviceAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """A browser that opens a list, and its removal."""
+
+    list_display = ("name", "user", "type", "seen_at", "removed_at")
+    list_filter = ("type", ("removed_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "user__email")
+    list_select_related = ("user",)
+    fields = ("name", "user", "type", "made_at", "seen_at", "removed_at")
+    actions = ("remove_devices",)
+
+    @admin.action(description=_("Remove the chosen devices"), permissions=["remove"])
+    def remove_devices(self, request: HttpRequest, chosen: QuerySet[Device]) -> None:
+        """Refuse them from now on, as their owner would; 24 hours of Undo for the owner."""
+        removed = 0
+        for device in chosen.filter(removed_at=None).select_related("user"):
+            devices.remove(device, at=timezone.now(), by=None)
+            removed += 1
+        sentence = ngettext("%(count)d device was removed.", "%(count)d devices were removed.", removed)
+        self.message_user(request, sentence % {"count": removed}, messages.SUCCESS)
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        """Who may change devices may remove them."""
+        return request.user.has_perm("accounts.change_device")
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Activity, as its owner sees it."""
+
+    list_display = ("at", "user", "sentence", "device_name", "reference")
+    list_filter = ("tag",)
+    search_fields = ("user__email", "reference")
+    list_select_related = ("user",)
+    date_hierarchy = "at"
+    fields = ("at", "user", "sentence", "device_name", "reference")
+
+    @admin.display(description=_("what happened"))
+    def sentence(self, event: Event) -> str:
+        """The line in words."""
+        return activity.sentence(event)

@@ -1,0 +1,298 @@
+"""Adding an account: pictures, links and what is typed lead to one page that asks for the yes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import sentences, uploads
+from accounts.forms_adding import ChooseForm, ConfirmForm, HandForm, LinkForm, PicturesForm, TakePictureForm
+from accounts.http import VaultRequest, go, page, said, vault_required
+from accounts.models import DeviceType
+from accounts.services import adding, policy, vaults
+from accounts.services.adding import Forbidden, Full, NothingTaken, Preview, Waiting, Way
+from accounts.services.codes import Code
+from accounts.vault.errors import AlreadyListed, ParseError, Problem, TooLarge, VaultError
+from accounts.vault.formats import Format
+
+_MOST_FAULTS = 10  # Told one by one above a form; what is beyond is counted.
+_PHONES = frozenset({DeviceType.IOS, DeviceType.ANDROID})
+_LINKS = ("otpauth:", "otpauth-migration:", "steam:", "phonefactor:")
+
+
+# -- The ways in ------------------------------------------------------------------------------------------------------
+
+
+@require_safe
+@vault_required
+def choose(request: VaultRequest) -> HttpResponse:
+    """There is one family of accounts to choose, so nobody is asked to choose it."""
+    return go(request, "accounts:add-other")
+
+
+@require_safe
+@vault_required
+def other(request: VaultRequest) -> HttpResponse:
+    """All ways on one page; the likeliest on this device leads."""
+    return (
+        _ways(request, "take", TakePictureForm()) if _is_phone(request) else _ways(request, "picture", PicturesForm())
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+def picture(request: VaultRequest) -> HttpResponse:
+    """Read pictures that were taken, chosen, pasted or dropped."""
+    taken = request.POST.get("way") == "take"
+    kind: type[PicturesForm] = TakePictureForm if taken else PicturesForm
+    form = kind(request.POST, request.FILES) if request.method == "POST" else kind()
+    if form.is_bound and not request.FILES and uploads.too_many_bytes(request):
+        form.errors["pictures"] = form.error_class(
+            [_("These pictures are too large together; 40 MiB at once are allowed. Add them in several goes.")]
+        )
+    if form.is_valid():
+        pictures = form.cleaned_data["pictures"]
+        return _held(
+            request,
+            "take" if taken else "picture",
+            form,
+            lambda at: adding.from_pictures(request.vault, pictures, at=at),
+            field="pictures",
+            many=len(pictures) > 1,
+        )
+    return _ways(request, "take" if taken else "picture", form)
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+def link(request: VaultRequest) -> HttpResponse:
+    """Read links that were typed, pasted or dropped, one a line."""
+    form = LinkForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        text = form.cleaned_data["link"]
+        return _held(
+            request,
+            "link",
+            form,
+            lambda at: adding.from_text(request.vault, text, at=at),
+            field="link",
+            many="\n" in text,
+        )
+    return _ways(request, "link", form)
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+def hand(request: VaultRequest) -> HttpResponse:
+    """An account typed by hand. A link in place of the key is taken as the link it is."""
+    form = HandForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        typed = form.typed()
+        if typed.secret.lower().startswith(_LINKS):
+            return _held(
+                request, "hand", form, lambda at: adding.from_text(request.vault, typed.secret, at=at), field="secret"
+            )
+        return _held(request, "hand", form, lambda at: adding.by_hand(request.vault, typed, at=at), field="label")
+    return _ways(request, "hand", form)
+
+
+def _held(
+    request: VaultRequest,
+    way: str,
+    form: forms.Form,
+    hold: Callable[[datetime], UUID],
+    *,
+    field: str,
+    many: bool = False,
+) -> HttpResponse:
+    """On to the page that asks for the yes, or the form again with what was wrong."""
+    try:
+        draft_id = hold(timezone.now())
+    except policy.Refused as refused:
+        form.add_error(field, refused.sentence)
+    except NothingTaken as nothing:
+        for fault in _faults(nothing, pictures=field == "pictures", many=many):
+            form.add_error(field, fault)
+    except VaultError as error:
+        form.add_error(getattr(form, "FIELDS", {}).get(error.reason, field), sentences.sentence(error))
+    else:
+        return go(request, "accounts:add-confirm", draft_id)
+    return _ways(request, way, form)
+
+
+def _faults(nothing: NothingTaken, *, pictures: bool, many: bool) -> list[str]:
+    """What was wrong with each of them, where there were several with its place."""
+    told = _told(nothing.problems, nothing.forbidden, Way.PICTURE if pictures else Way.LINK, Format.OTPAUTH)
+    faults = list(dict.fromkeys(f"{place}: {sentence}" if many else sentence for place, sentence in told))
+    left = len(faults) - _MOST_FAULTS
+    if left > 0:
+        faults[_MOST_FAULTS:] = [
+            ngettext("One more could not be read.", "%(count)d more could not be read.", left) % {"count": left}
+        ]
+    return faults
+
+
+def _told(
+    problems: Iterable[Problem], forbidden: Iterable[Forbidden], way: Way, format: Format
+) -> list[tuple[str, str]]:
+    """For each that cannot be taken: where it stood, and the sentence."""
+    return [
+        *((_place(one.place, way, format), sentences.sentence(one, picture=way is Way.PICTURE)) for one in problems),
+        *((_place(one.place, way, format), one.sentence) for one in forbidden),
+    ]
+
+
+def _place(place: str | int, way: Way, format: Format) -> str:
+    if isinstance(place, str):
+        return place  # The name of a file.
+    if format is Format.GOOGLE:
+        return _("Number %(number)d") % {"number": place}
+    return (_("QR code %(number)d") if way is Way.PICTURE else _("Line %(number)d")) % {"number": place}
+
+
+def _ways(request: VaultRequest, way: str, form: forms.Form) -> HttpResponse:
+    """All ways: one leads with its fields, the others are links."""
+    context: dict[str, Any] = {"way": way, "form": form, "is_phone": _is_phone(request)}
+    if isinstance(form, HandForm):
+        context["more"] = [form[name] for name in form.MORE]
+        context["says_more"] = form.says_more()
+        if form.is_bound:
+            form.fields["secret"].help_text = _("Type the key again; it is never shown a second time.")
+    return page(request, "accounts/add_other.html", context)
+
+
+def _is_phone(request: VaultRequest) -> bool:
+    return request.vault.device.type in _PHONES
+
+
+# -- The yes ----------------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
+    """What was read, and its first code; added by "Finish" alone."""
+    at = timezone.now()
+    try:
+        if request.method == "POST" and "cancel" in request.POST:
+            vaults.drop(request.vault, draft_id)
+            return go(request, "accounts:list")
+        if request.method == "POST" and "renew" in request.POST:
+            return go(request, "accounts:add-confirm", adding.renew(request.vault, draft_id, at=at))
+        return _confirm(request, draft_id, at)
+    except vaults.DraftGone:
+        if adding.was_accepted(request.vault, draft_id, at=at):
+            return go(request, "accounts:list")
+        # Run out, dropped or somebody else's: all look the same.
+        return page(request, "accounts/add_gone.html", status=404)
+
+
+def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpResponse:
+    preview = adding.preview(request.vault, draft_id, at=at)
+    data = request.POST if request.method == "POST" else None
+    alone = preview.waiting[0] if len(preview.waiting) == 1 else None
+    form: ConfirmForm | ChooseForm = (
+        ConfirmForm(data, waiting=alone) if alone is not None else ChooseForm(data, preview=preview)
+    )
+    if form.is_valid():
+        done = _accepted(request, draft_id, form, preview, at)
+        if done is not None:
+            return done
+        preview = adding.preview(request.vault, draft_id, at=at)  # The list may have changed meanwhile.
+    context: dict[str, Any] = {
+        "form": form,
+        "draft": draft_id,
+        "preview": preview,
+        "ends": preview.ends_at,
+        "problems": _told(preview.problems, preview.forbidden, preview.way, preview.format),
+    }
+    if alone is not None:
+        context |= _one(preview.waiting[0], at)
+        return page(request, "accounts/confirm.html", context)
+    context |= _several(form, preview)
+    return page(request, "accounts/confirm_several.html", context)
+
+
+def _accepted(
+    request: VaultRequest, draft_id: UUID, form: ConfirmForm | ChooseForm, preview: Preview, at: datetime
+) -> HttpResponse | None:
+    """Done, and on to the list; None when it was refused, and why stands in the form."""
+    choice = form.choice()
+    if not choice.chosen:
+        vaults.drop(request.vault, draft_id)
+        said(request, _("Nothing was added."))
+        return go(request, "accounts:list")
+    field = None if isinstance(form, ChooseForm) else "name"
+    try:
+        count = adding.accept(request.vault, draft_id, choice, at=at)
+    except policy.Refused as refused:
+        form.add_error(field, refused.sentence)
+    except AlreadyListed as error:
+        form.add_error(field, sentences.sentence(error))
+    except (ParseError, Full, TooLarge) as error:
+        given = str(error.facts.get("field", ""))
+        form.add_error(given if given in form.fields else form.FIELDS.get(error.reason), sentences.sentence(error))
+    else:
+        said(
+            request,
+            _("Added.") if count == 1 else ngettext("%(count)d added.", "%(count)d added.", count) % {"count": count},
+        )
+        return go(request, "accounts:list")
+    return None
+
+
+def _one(waiting: Waiting, at: datetime) -> dict[str, Any]:
+    """What the page of one account shows of it."""
+    code = waiting.code
+    return {
+        "waiting": waiting,
+        "settings": sentences.settings(waiting),
+        "notes": [sentences.note(note) for note in waiting.notes],
+        "code": code,
+        "spoken": " ".join(code.first) if code else "",
+        "code_ends": _ends(code),
+        "now": f"{at.timestamp():.3f}",
+        "listed_added": _moment(waiting.listed.added) if waiting.listed else None,
+    }
+
+
+def _ends(code: Code | None) -> datetime | None:
+    return _moment(code.ends_at) if code and code.period else None
+
+
+def _moment(seconds: int) -> datetime | None:
+    return datetime.fromtimestamp(seconds, tz=UTC) if seconds else None
+
+
+def _several(form: ConfirmForm | ChooseForm, preview: Preview) -> dict[str, Any]:
+    """What the page of several accounts shows: each with its tick; notes that all have are said once."""
+    assert isinstance(form, ChooseForm)
+    ticked = form.ticked()
+    common = frozenset.intersection(*(frozenset(waiting.notes) for waiting in preview.waiting))
+    return {
+        "common_notes": [sentences.note(note) for note in preview.waiting[0].notes if note in common],
+        "rows": [
+            {
+                "waiting": waiting,
+                "ticked": waiting.id in ticked,
+                "settings": sentences.settings(waiting),
+                "notes": [sentences.note(note) for note in waiting.notes if note not in common],
+            }
+            for waiting in preview.waiting
+        ],
+        "addable": len(preview.addable),
+    }

@@ -1,0 +1,26 @@
+// On every page: a form is sent once however often it is clicked; the browser tells its time zone once.
+(() => {
+  "use strict";
+  const sent = new WeakMap();
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    const before = sent.get(form);
+    if (before && performance.now() - before < 5000) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return;
+    }
+    if (!event.defaultPrevented && !form.hasAttribute("hx-post")) sent.set(form, performance.now());
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted) document.querySelectorAll("form").forEach((form) => sent.delete(form));
+  });
+
+  const zone = document.querySelector("form[data-time-zone]");
+  if (zone) {
+    zone.elements.time_zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+    fetch(zone.action, { method: "POST", body: new FormData(zone) }).catch(() => {});
+  }
+  const summary = document.querySelector(".errors");
+  if (summary) summary.focus();
+})();

@@ -1,0 +1,163 @@
+"""Browsers: enrolled by an act alone, known by their cookie, refused at once, shredded after a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Device, DeviceType, KeySlot, Vault
+from accounts.services import devices, vaults
+from tests import factories
+from tests.factories import Visitor, create_entry
+
+
+def test_set_up_makes_one_device_one_list_one_slot(alice: Visitor) -> None:
+    made = devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=timezone.now())
+
+    assert [Device.objects.count(), Vault.objects.count(), KeySlot.objects.count()] == [1, 1, 1]
+    assert len(made.cookie.to_text()) == 66
+
+
+def test_set_up_of_a_second_list_is_refused_unless_separate(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+    at = timezone.now()
+
+    with pytest.raises(devices.HasList):
+        devices.set_up(alice_phone.user, name="Laptop", type=DeviceType.COMPUTER, at=at)
+    devices.set_up(alice_phone.user, name="Laptop", type=DeviceType.COMPUTER, at=at, separate=True)
+
+    assert sorted(Vault.objects.values_list("name", flat=True)) == ["Alice's phone", "Laptop"]
+
+
+def test_second_click_takes_the_place_of_the_first(alice: Visitor) -> None:
+    at = timezone.now()
+    devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at)
+
+    devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at + timedelta(seconds=1))
+
+    assert [Device.objects.count(), Vault.objects.count()] == [1, 1]
+
+
+def test_list_that_was_looked_at_is_never_replaced(alice: Visitor) -> None:
+    at = timezone.now()
+    made = devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at)
+    KeySlot.objects.filter(device=made.device).update(used_at=at)
+
+    with pytest.raises(devices.HasList):
+        devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at + timedelta(seconds=1))
+
+
+def test_row_holds_no_key_that_opens_the_list(alice_phone: Visitor) -> None:
+    """With every column and the server's keys, but without the cookie, the slot stays shut."""
+    create_entry(on=alice_phone)
+    device = Device.objects.get()
+    slot = KeySlot.objects.get()
+
+    everything = b"".join(
+        bytes(value) if isinstance(value, (bytes, memoryview)) else str(value).encode()
+        for row in (device, slot, slot.vault)
+        for value in row.__dict__.values()
+    )
+
+    assert alice_phone.cookie is not None
+    assert alice_phone.cookie.to_text().encode() not in everything
+    assert len(bytes(slot.wrapped)) == 48
+
+
+def test_removal_is_refused_at_once_and_ends_the_sessions_of_that_device(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+    laptop = factories.at_another_browser(alice_phone)
+    assert alice_phone.client.get(reverse("accounts:list")).status_code == 200
+    assert alice_phone.device is not None
+
+    devices.remove(alice_phone.device, at=timezone.now(), by=None)
+
+    assert alice_phone.client.get(reverse("accounts:list")).headers["Location"].startswith(reverse("account_login"))
+    assert laptop.client.get(reverse("accounts:devices")).status_code == 200
+    assert UserSession.objects.count() == 1
+
+
+@pytest.mark.article("G-31")
+def test_removed_device_comes_back_within_a_day_and_is_shredded_after(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone)
+    at = timezone.now()
+    device = alice_phone.device
+    assert device is not None
+    devices.remove(device, at=at, by=None)
+
+    devices.expire(at + timedelta(hours=23, minutes=59))
+    devices.put_back(device, at=at + timedelta(hours=23, minutes=59), by=None)
+    back = alice_phone.entries
+    devices.remove(Device.objects.get(), at=at, by=None)
+    with pytest.raises(devices.DeviceGone):
+        devices.put_back(device, at=at + timedelta(hours=24), by=None)
+    devices.expire(at + timedelta(hours=24))
+
+    assert back == (entry,)
+    assert [Device.objects.count(), KeySlot.objects.count()] == [0, 0]
+
+
+def test_removed_device_does_not_put_itself_back(alice_phone: Visitor) -> None:
+    assert alice_phone.device is not None
+    devices.remove(alice_phone.device, at=timezone.now(), by=None)
+
+    with pytest.raises(devices.OwnUndo):
+        devices.put_back(alice_phone.device, at=timezone.now(), by=alice_phone.device)
+
+    assert Device.objects.get().removed_at is not None
+
+
+def test_last_door_of_a_list_is_named(alice_phone: Visitor) -> None:
+    assert alice_phone.device is not None
+
+    assert devices.loss(alice_phone.device).lists == ("Alice's phone",)
+
+
+def test_device_unseen_for_400_days_is_shredded(alice_phone: Visitor) -> None:
+    at = timezone.now()
+
+    early = devices.expire(at + timedelta(days=399))
+    late = devices.expire(at + timedelta(days=401))
+
+    assert [early, late] == [0, 1]
+
+
+def test_device_of_another_person_is_not_found(alice_phone: Visitor, bob: Visitor) -> None:
+    assert bob.device is not None
+
+    with pytest.raises(devices.DeviceGone):
+        devices.of(alice_phone.user, bob.device.pk)
+
+
+def test_vault_key_of_another_device_does_not_fit(alice_phone: Visitor, bob: Visitor) -> None:
+    """Slots exchanged in the database open nothing."""
+    create_entry(on=alice_phone)
+    mine, theirs = KeySlot.objects.get(device=alice_phone.device), KeySlot.objects.get(device=bob.device)
+    wrapped = bytes(theirs.wrapped)
+    KeySlot.objects.filter(pk=mine.pk).update(wrapped=wrapped)
+
+    answer = alice_phone.client.get(reverse("accounts:list"))
+
+    assert answer.headers["Location"] == reverse("accounts:open")
+
+
+@pytest.mark.parametrize(
+    ("agent", "name", "type"),
+    [
+        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1", "Safari, iPhone", "ios"),
+        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/130.0 Mobile Safari/537.36", "Chrome, Pixel 9", "android"),
+        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/130.0 Mobile Safari/537.36", "Chrome, Android", "android"),
+        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0", "Firefox, Windows", "computer"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", "Safari, Mac", "computer"),
+        ("curl/8.0", "", None),
+        ("x" * 100_000, "", None),
+    ],
+)
+def test_browser_is_detected_by_what_it_says(agent: str, name: str, type: str | None) -> None:
+    assert devices.detect(agent) == (name, type)
+
+

@@ -1,0 +1,285 @@
+"""The list under its lock: nothing acknowledged is lost, nothing foreign opens, undo never lowers a counter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Draft, Event, Vault, VaultState
+from accounts.services import devices, vaults
+from accounts.services.activity import Tag
+from accounts.vault.entry import Type
+from accounts.vault.errors import Damaged, NotListed, TooLarge
+from accounts.vault.list import MAX_ENTRIES
+from tests.factories import Visitor, an_entry, create_entry, vault_of
+
+
+def test_change_works_on_the_list_as_it_stands_not_as_it_was_read(alice_phone: Visitor) -> None:
+    early = alice_phone.vault
+    assert vaults.read(early).entries == ()
+    first = create_entry(on=alice_phone, name="first")
+    second = an_entry(name="second")
+
+    vaults.change(early, lambda accounts: accounts.add(second), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+    assert alice_phone.entries == (first, second)
+
+
+def test_change_that_changes_nothing_makes_no_state_and_no_line(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone)
+    before = (vault_of(alice_phone).version, Event.objects.count())
+
+    vaults.change(alice_phone.vault, lambda a: a.pin(entry.id, False), tag=Tag.ENTRY_PINNED, at=timezone.now())
+
+    assert (vault_of(alice_phone).version, Event.objects.count()) == before
+
+
+def test_change_that_raises_leaves_everything_as_it_was(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+    before = (vault_of(alice_phone).version, VaultState.objects.count(), Event.objects.count())
+
+    with pytest.raises(NotListed):
+        vaults.change(alice_phone.vault, lambda a: a.pin("0" * 32, True), tag=Tag.ENTRY_PINNED, at=timezone.now())
+
+    assert (vault_of(alice_phone).version, VaultState.objects.count(), Event.objects.count()) == before
+
+
+def test_signal_is_sent_inside_the_transaction_with_both_lists_and_no_key(alice_phone: Visitor) -> None:
+    heard: list[dict[str, object]] = []
+
+    def listen(**news: object) -> None:
+        heard.append(news)
+
+    vaults.changed.connect(listen)
+    try:
+        entry = create_entry(on=alice_phone)
+    finally:
+        vaults.changed.disconnect(listen)
+
+    (news,) = heard
+    assert set(news) == {"signal", "sender", "vault", "before", "after", "at"}
+    assert [len(news["before"]), len(news["after"])] == [0, 1]  # type: ignore[arg-type]
+    assert news["after"].entries == (entry,)  # type: ignore[attr-defined]
+
+
+def test_listener_that_raises_undoes_the_change(alice_phone: Visitor) -> None:
+    def refuse(**_: object) -> None:
+        raise RuntimeError
+
+    vaults.changed.connect(refuse)
+    try:
+        with pytest.raises(RuntimeError):
+            create_entry(on=alice_phone)
+    finally:
+        vaults.changed.disconnect(refuse)
+
+    assert alice_phone.entries == ()
+
+
+def test_ten_states_are_kept(alice_phone: Visitor) -> None:
+    for number in range(14):
+        create_entry(on=alice_phone, name=f"account {number}")
+
+    kept = sorted(VaultState.objects.values_list("version", flat=True))
+
+    assert kept == list(range(6, 16))
+
+
+def test_old_states_expire_but_the_newest_never(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+
+    vaults.expire(timezone.now() + timedelta(days=29))
+    after_29 = VaultState.objects.count()
+    vaults.expire(timezone.now() + timedelta(days=31))
+
+    assert after_29 == 2
+    assert list(VaultState.objects.values_list("version", flat=True)) == [2]
+
+
+def test_state_of_another_list_does_not_open(alice_phone: Visitor, bob: Visitor) -> None:
+    create_entry(on=bob)
+    create_entry(on=alice_phone)
+    foreign = VaultState.objects.get(vault=vault_of(bob), version=2)
+    VaultState.objects.filter(vault=vault_of(alice_phone), version=2).update(sealed=bytes(foreign.sealed))
+
+    with pytest.raises(Damaged):
+        vaults.read(alice_phone.vault)
+    assert len(vaults.read(bob.vault)) == 1
+
+
+def test_state_put_under_another_number_does_not_open(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone, name="first")
+    create_entry(on=alice_phone, name="second")
+    older = VaultState.objects.get(vault=vault_of(alice_phone), version=2)
+    VaultState.objects.filter(version=3).update(sealed=bytes(older.sealed))
+
+    with pytest.raises(Damaged):
+        vaults.read(alice_phone.vault)
+
+
+def test_mend_goes_on_from_the_last_state_that_opens(alice_phone: Visitor) -> None:
+    first = create_entry(on=alice_phone, name="first")
+    create_entry(on=alice_phone, name="second")
+    VaultState.objects.filter(version=3).update(sealed=b"\x01" * 4200)
+
+    vaults.mend(alice_phone.vault, at=timezone.now())
+
+    assert alice_phone.entries == (first,)
+    assert vault_of(alice_phone).version == 4
+
+
+def test_mend_of_a_list_that_opens_changes_nothing(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+
+    vaults.mend(alice_phone.vault, at=timezone.now())
+
+    assert vault_of(alice_phone).version == 2
+
+
+# -- Undo -------------------------------------------------------------------------------------------------------------
+
+
+def test_undo_puts_back_entries_and_trash(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone)
+    vaults.change(
+        alice_phone.vault, lambda a: a.trash_entry(entry.id, 1_800_000_000), tag=Tag.ENTRY_TRASHED, at=timezone.now()
+    )
+
+    vaults.undo(alice_phone.vault, 3, at=timezone.now())
+
+    assert alice_phone.entries == (entry,)
+    assert vaults.read(alice_phone.vault).trash == ()
+
+
+def test_undo_never_lowers_a_counter(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone, type=Type.HOTP, counter=5)
+    create_entry(on=alice_phone, name="another")
+    for _ in range(3):
+        vaults.change(
+            alice_phone.vault, lambda a: a.next_counter(entry.id), tag=Tag.ENTRY_COUNTED, at=timezone.now()
+        )
+
+    vaults.undo(alice_phone.vault, 3, at=timezone.now())
+
+    assert alice_phone.entries == (replace(entry, counter=8),)
+
+
+def test_undo_after_later_changes_names_them_first(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone, name="first")
+    create_entry(on=alice_phone, name="second")
+    create_entry(on=alice_phone, name="third")
+
+    with pytest.raises(vaults.ChangedSince) as since:
+        vaults.undo(alice_phone.vault, 3, at=timezone.now())
+    asked = [state.act for state in since.value.states]
+    vaults.undo(alice_phone.vault, 3, at=timezone.now(), all_since=True)
+
+    assert asked == [Tag.ENTRY_ADDED]
+    assert [entry.name for entry in alice_phone.entries] == ["first"]
+
+
+def test_undo_of_a_state_no_longer_kept_is_refused(alice_phone: Visitor) -> None:
+    for number in range(12):
+        create_entry(on=alice_phone, name=f"account {number}")
+
+    with pytest.raises(vaults.NothingToUndo):
+        vaults.undo(alice_phone.vault, 3, at=timezone.now())
+    with pytest.raises(vaults.NothingToUndo):
+        vaults.undo(alice_phone.vault, 99, at=timezone.now())
+
+
+# -- The cap ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("G-30")
+def test_list_takes_2000_accounts_trash_included_and_not_one_more(alice_phone: Visitor) -> None:
+    entries = tuple(an_entry(name=f"{number}") for number in range(MAX_ENTRIES))
+    vaults.change(alice_phone.vault, lambda a: a.add_many(entries), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    vaults.change(
+        alice_phone.vault,
+        lambda a: a.trash_entry(entries[0].id, vaults.seconds(timezone.now())),
+        tag=Tag.ENTRY_TRASHED,
+        at=timezone.now(),
+    )
+
+    with pytest.raises(TooLarge) as refused:
+        create_entry(on=alice_phone, name="one more")
+
+    assert (refused.value.found, refused.value.allowed, refused.value.unit) == (2001, 2000, "entries")
+    assert len(alice_phone.entries) == 1999
+
+
+def test_trash_older_than_30_days_goes_with_the_next_change(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone)
+    at = timezone.now()
+    vaults.change(
+        alice_phone.vault, lambda a: a.trash_entry(entry.id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED, at=at
+    )
+
+    kept = an_entry(name="day 29")
+    vaults.change(
+        alice_phone.vault, lambda a: a.add(kept), tag=Tag.ENTRY_ADDED, at=at + timedelta(days=29)
+    )
+    on_day_29 = len(vaults.read(alice_phone.vault).trash)
+    vaults.change(
+        alice_phone.vault, lambda a: a.pin(kept.id, True), tag=Tag.ENTRY_PINNED, at=at + timedelta(days=31)
+    )
+
+    assert [on_day_29, len(vaults.read(alice_phone.vault).trash)] == [1, 0]
+
+
+# -- Drafts -----------------------------------------------------------------------------------------------------------
+
+
+def test_draft_is_sealed_and_taken_once(alice_phone: Visitor) -> None:
+    at = timezone.now()
+    draft = vaults.hold(alice_phone.vault, {"of": "alice"}, kind=Draft.Kind.ADD, at=at)
+
+    seen = vaults.look(alice_phone.vault, draft.pk, kind=Draft.Kind.ADD, at=at)
+    taken = vaults.take(alice_phone.vault, draft.pk, kind=Draft.Kind.ADD, at=at)
+
+    assert [seen, taken] == [{"of": "alice"}, {"of": "alice"}]
+    assert b"alice" not in bytes(draft.sealed)
+    with pytest.raises(vaults.DraftGone):
+        vaults.take(alice_phone.vault, draft.pk, kind=Draft.Kind.ADD, at=at)
+
+
+def test_draft_runs_out_after_15_minutes(alice_phone: Visitor) -> None:
+    at = timezone.now()
+    draft = vaults.hold(alice_phone.vault, {}, kind=Draft.Kind.ADD, at=at)
+
+    seen = vaults.look(alice_phone.vault, draft.pk, kind=Draft.Kind.ADD, at=at + timedelta(minutes=14, seconds=59))
+    with pytest.raises(vaults.DraftGone):
+        vaults.look(alice_phone.vault, draft.pk, kind=Draft.Kind.ADD, at=at + timedelta(minutes=15))
+    vaults.expire(at + timedelta(minutes=15))
+
+    assert seen == {}
+    assert not Draft.objects.exists()
+
+
+def test_draft_of_another_list_device_or_kind_is_not_found(alice_phone: Visitor, bob: Visitor) -> None:
+    at = timezone.now()
+    draft = vaults.hold(alice_phone.vault, {}, kind=Draft.Kind.ADD, at=at)
+
+    for vault, kind in ((bob.vault, Draft.Kind.ADD), (alice_phone.vault, Draft.Kind.RESTORE)):
+        with pytest.raises(vaults.DraftGone):
+            vaults.look(vault, draft.pk, kind=kind, at=at)
+    Draft.objects.filter(pk=draft.pk).update(device=bob.device)
+    with pytest.raises(vaults.DraftGone):
+        vaults.look(alice_phone.vault, draft.pk, kind=Draft.Kind.ADD, at=at)
+
+
+def test_open_vault_prints_no_key(alice_phone: Visitor) -> None:
+    vault = alice_phone.vault
+    vaults.read(vault)
+
+    assert "key" not in repr(vault)
+    assert "sealed" not in repr(vault)
+
+
+def test_vault_begins_with_the_list_of_its_device(alice_phone: Visitor) -> None:
+    assert Vault.objects.get().name == "Alice's phone"
+    assert devices.has_list(alice_phone.user)

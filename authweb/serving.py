@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import signal
@@ -104,10 +105,8 @@ def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
             child.terminate()
     until = time.monotonic() + _TIME_TO_END
     for child in children:
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            pass
         # What a child left behind is in the child's session, and goes with it.
         try:
             os.killpg(child.pid, signal.SIGKILL)

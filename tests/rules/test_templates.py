@@ -14,6 +14,7 @@ from tests.rules import tree
 # Names are the same in every language.
 NAMES = frozenset({"Authweb", "iOS", "Android", "GitHub", "otpauth"})
 SPOKEN = ("alt", "title", "placeholder", "aria-label", "aria-description", "aria-roledescription")
+NO_TEXT = {"templates/allauth/elements/_button_class.html"}  # Names of classes, put into an attribute.
 MAY_MARK_SAFE = {
     "accounts/templatetags/look.py",  # Our own drawings.
     "accounts/rows.py",  # Rows rendered once and filled with escaped values.
@@ -164,7 +165,9 @@ def over_templates(rule) -> list[str]:  # noqa: ANN001
 
 
 def test_every_sentence_of_a_template_is_marked() -> None:
-    assert over_templates(lambda path: unmarked(path.read_text(), html=path.suffix == ".html")) == []
+    found = over_templates(lambda path: unmarked(path.read_text(), html=path.suffix == ".html"))
+
+    assert [sentence for sentence in found if sentence.split(":")[0] not in NO_TEXT] == []
 
 
 def test_no_template_has_anything_inline() -> None:

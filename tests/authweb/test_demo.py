@@ -1,0 +1,123 @@
+"""`make run`: it starts, says where it is, is quick the second time, and Ctrl-C ends all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import processes
+from tests.processes import MANAGE, Started
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """A demo of this test's own."""
+    return {"DEBUG": "1", "DEMO": "1", "PORT": str(processes.free_port()), "DATA_DIR": str(tmp_path / "demo")}
+
+
+@pytest.fixture
+def demo(settings: dict[str, str]) -> Iterator[Started]:
+    """The demo, running."""
+    with Started([*MANAGE, "demo"], settings=settings) as started:
+        started.wait_for("Ctrl-C ends it.")
+        yield started
+
+
+def get(port: str, path: str) -> tuple[int, str]:
+    """Status and text of a page of this machine."""
+    with contextlib.closing(http.client.HTTPConnection("localhost", int(port), timeout=10)) as asked:
+        asked.request("GET", path)
+        answer = asked.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def test_demo_says_where_it_is_and_who_signs_in(demo: Started, settings: dict[str, str]) -> None:
+    assert f"Authweb, the demo:  http://localhost:{settings['PORT']}\n" in demo.output
+    assert "alice@example.org, password authweb-demo\n" in demo.output
+    assert get(settings["PORT"], "/healthz") == (200, '{"database": "ok", "cache": "ok"}')
+    assert get(settings["PORT"], "/")[0] == 200
+    assert get(settings["PORT"], "/static/css/base.css")[0] == 200
+
+
+def test_demo_keeps_everything_in_its_folder(demo: Started, settings: dict[str, str]) -> None:
+    kept = {path.name for path in Path(settings["DATA_DIR"]).iterdir()}
+
+    assert {"authweb.sqlite3", "server-keys.txt"} <= kept
+    assert (Path(settings["DATA_DIR"]) / "server-keys.txt").stat().st_mode & 0o777 == 0o400
+
+
+def test_demo_ends_with_all_its_processes_on_ctrl_c(demo: Started, settings: dict[str, str]) -> None:
+    children = demo.children()
+    assert len(children) >= 3  # The server, its worker, `tidy`.
+
+    assert demo.end(signal.SIGINT) == 0
+
+    assert [pid for pid in children if processes.is_alive(pid)] == []
+    with pytest.raises(OSError):
+        get(settings["PORT"], "/healthz")
+
+
+def test_demo_ends_when_a_part_of_it_ends(demo: Started) -> None:
+    children = demo.children()
+
+    os.kill(next(pid for pid in children if "granian" in processes.command_of(pid)), signal.SIGKILL)
+
+    assert demo.process.wait(20) != 0
+    assert "The demo ended by itself." in demo.output
+    assert [pid for pid in children if processes.is_alive(pid)] == []
+
+
+def test_demo_is_ready_within_seconds_the_second_time(settings: dict[str, str]) -> None:
+    for _ in range(2):
+        begun = time.monotonic()
+        with Started([*MANAGE, "demo"], settings=settings) as started:
+            started.wait_for("Ctrl-C ends it.")
+            took = time.monotonic() - begun
+            started.end()
+
+    assert took < 10
+
+
+def test_demo_says_in_one_sentence_that_its_port_is_taken(settings: dict[str, str]) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(settings["PORT"])))
+        other.listen()
+
+        done = processes.manage("demo", settings=settings)
+
+    port = int(settings["PORT"])
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"CommandError: Port {port} of 127.0.0.1 cannot be had (Address already in use): end what listens there, or "
+        f"choose another, as in PORT={port + 1}.\n"
+    )
+    assert not Path(settings["DATA_DIR"]).exists()
+
+
+def test_demo_shows_its_mails_to_everybody(demo: Started, settings: dict[str, str]) -> None:
+    done = processes.manage("sendtestemail", "bob@example.org", settings=settings)
+
+    status, mails = get(settings["PORT"], "/demo/mail/")
+    names = re.findall(r"/demo/mail/(\d+)/", mails)
+
+    assert (done.returncode, status, len(names)) == (0, 200, 1)
+    assert "Test email from" in mails
+    assert get(settings["PORT"], f"/demo/mail/{names[0]}/")[0] == 200
+    assert get(settings["PORT"], "/demo/mail/0000000000000000/")[0] == 404
+    assert get(settings["PORT"], "/demo/mail/..%2Fserver-keys/")[0] == 404
+
+
+def test_demo_is_refused_outside_debug(settings: dict[str, str]) -> None:
+    done = processes.manage("demo", settings={**settings, "DEBUG": "0"})
+
+    assert done.returncode == 1
+    assert "DEMO=1 is refused unless DEBUG=1" in done.stderr

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from django.utils.functional import Promise
 from django.utils.formats import number_format
+from django.utils.functional import Promise
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -133,9 +133,13 @@ def _shown(text: str) -> str:
     return text if text.isascii() else f"\u2068{text}\u2069"
 
 
+def _int(fact: Fact) -> int:
+    return fact if isinstance(fact, int) else 0
+
+
 def _mib(found: Fact, *, up: bool = False) -> str:
     """Bytes as MiB with one place at most; `up` rounds a size that is too large away from the one allowed."""
-    tenths = int(found) * 10 if isinstance(found, int) else 0
+    tenths = _int(found) * 10
     tenths = -(-tenths // _MIB) if up else tenths // _MIB
     return str(number_format(tenths / 10 if tenths % 10 else tenths // 10, force_grouping=True))
 
@@ -158,7 +162,8 @@ def _picture_too_large(facts: Facts) -> str:
     if unit == "side":
         return (
             _(
-                "This picture has %(width)s × %(height)s pixels; %(allowed)s on a side are allowed. Cut it down to the QR code."
+                "This picture has %(width)s × %(height)s pixels; %(allowed)s on a side are allowed. "
+                "Cut it down to the QR code."
             )
             % written
         )
@@ -174,8 +179,8 @@ def _picture_too_large(facts: Facts) -> str:
 
 
 def _parts_missing(facts: Facts) -> str:
-    missing = facts["missing"]
-    assert isinstance(missing, tuple | list)
+    numbers = facts["missing"]
+    missing = tuple(numbers) if isinstance(numbers, tuple | list) else ()
     written = {name: _written(fact) for name, fact in facts.items() if name != "missing"}
     if len(missing) > _MOST_NUMBERS:
         return _(
@@ -186,7 +191,7 @@ def _parts_missing(facts: Facts) -> str:
         "%(found)s of %(total)s read, number %(missing)s is missing. Add that QR code too, or go on without it.",
         "%(found)s of %(total)s read, numbers %(missing)s are missing. Add those QR codes too, or go on without them.",
         len(missing),
-    ) % {**written, "missing": _written(tuple(missing))}
+    ) % {**written, "missing": _written(missing)}
 
 
 def _too_large(facts: Facts) -> str:
@@ -207,8 +212,7 @@ def _too_large(facts: Facts) -> str:
             )
             % written
         )
-    count = facts["count"]
-    assert isinstance(count, int)
+    count = _int(facts["count"])
     if count == 1:
         return (
             _(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.files.uploadhandler import MemoryFileUploadHandler, StopUpload
+from django.http import HttpRequest
 
 MOST_BYTES = 40 * 1024 * 1024  # Of one request; each picture has a limit of its own.
 
@@ -25,3 +26,9 @@ class SmallMemoryUploads(MemoryFileUploadHandler):
         if self._left < 0:
             raise StopUpload(connection_reset=False)
         return super().receive_data_chunk(raw_data, start)
+
+
+def too_many_bytes(request: HttpRequest) -> bool:
+    """Whether files of this request were dropped because all of it was too large."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    return length.isdecimal() and int(length) > MOST_BYTES

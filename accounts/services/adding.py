@@ -1,4 +1,4 @@
-"""Pictures, links and what is typed become accounts of the list: read, asked for, kept sealed until the yes, then added.
+"""Pictures, links and what is typed become accounts: read, asked for, kept sealed until the yes, then added.
 
 The secret keys never leave this service: a page gets names, settings, notes and the first code.
 """
@@ -100,8 +100,8 @@ class Listed:
 class Waiting:
     """One account that waits for a yes, as a page may show it: no key is in it.
 
-    `relation` to the list as it stands now, `listed` the account that it is the same as or has its name with; none where
-    it is the same as one before it in the draft. `same_key` is an account of another name that has this key.
+    `relation` to the list as it stands now; `listed` is the account that is the same or has its name, and none where
+    that one stands before it in the draft. `same_key` is an account in the list that has this key, whatever its name.
     """
 
     id: str

@@ -204,9 +204,10 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
 def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpResponse:
     preview = adding.preview(request.vault, draft_id, at=at)
     data = request.POST if request.method == "POST" else None
-    alone = preview.waiting[0] if len(preview.waiting) == 1 else None
     form: ConfirmForm | ChooseForm = (
-        ConfirmForm(data, waiting=alone) if alone is not None else ChooseForm(data, preview=preview)
+        ConfirmForm(data, waiting=preview.waiting[0])
+        if len(preview.waiting) == 1
+        else ChooseForm(data, preview=preview)
     )
     if form.is_valid():
         done = _accepted(request, draft_id, form, preview, at)
@@ -220,11 +221,9 @@ def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpRespons
         "ends": preview.ends_at,
         "problems": _told(preview.problems, preview.forbidden, preview.way, preview.format),
     }
-    if alone is not None:
-        context |= _one(preview.waiting[0], at)
-        return page(request, "accounts/confirm.html", context)
-    context |= _several(form, preview)
-    return page(request, "accounts/confirm_several.html", context)
+    if isinstance(form, ChooseForm):
+        return page(request, "accounts/confirm_several.html", context | _several(form, preview))
+    return page(request, "accounts/confirm.html", context | _one(preview.waiting[0], at))
 
 
 def _accepted(
@@ -278,9 +277,8 @@ def _moment(seconds: int) -> datetime | None:
     return datetime.fromtimestamp(seconds, tz=UTC) if seconds else None
 
 
-def _several(form: ConfirmForm | ChooseForm, preview: Preview) -> dict[str, Any]:
+def _several(form: ChooseForm, preview: Preview) -> dict[str, Any]:
     """What the page of several accounts shows: each with its tick; notes that all have are said once."""
-    assert isinstance(form, ChooseForm)
     ticked = form.ticked()
     common = frozenset.intersection(*(frozenset(waiting.notes) for waiting in preview.waiting))
     return {

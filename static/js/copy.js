@@ -2,7 +2,7 @@
 (() => {
   "use strict";
   const said = document.querySelector("[data-said]");
-  const words = (document.querySelector("[data-clock]") || document.body).dataset;
+  const words = (document.querySelector("[data-words-copied]") || document.body).dataset;
 
   const put = async (text) => {
     try {
@@ -26,7 +26,7 @@
     if (!text || (account && (account.classList.contains("over") || account.classList.contains("covered")))) return;
     await put(text);
     const left = account && account.dataset.left;
-    const sentence = left ? words.wordsCopiedEnds.replace("{seconds}", left) : words.wordsCopied || "";
+    const sentence = left && words.wordsCopiedEnds ? words.wordsCopiedEnds.replace("{seconds}", left) : words.wordsCopied || "";
     const tick = button.querySelector(".copied");
     if (tick) {
       const word = tick.querySelector("span") || tick;

@@ -1,4 +1,4 @@
-"""allauth's hooks: who may sign up, what a refusal says, seeds sealed, no last way in lost; its signals become activity.
+"""allauth's hooks: who may sign up, what a refusal says, seeds sealed, the last way in kept; signals become activity.
 
 allauth makes an adapter for each use and finds the request by itself; nothing here keeps state.
 """
@@ -6,6 +6,7 @@ allauth makes an adapter for each use and finds the request by itself; nothing h
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import math
 import time
@@ -168,7 +169,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return reverse("accounts:settings-sign-in")
 
     def render_mail(
-        self, template_prefix: str, email: str | list[str], context: dict[str, Any], headers: dict[str, str] | None = None
+        self,
+        template_prefix: str,
+        email: str | list[str],
+        context: dict[str, Any],
+        headers: dict[str, str] | None = None,
     ) -> EmailMessage:
         """Mails name this server by SITE_URL, never by the Host that a request claimed."""
         return super().render_mail(template_prefix, email, {**context, "site": settings.SITE_URL}, headers)
@@ -193,10 +198,8 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_notification_mail(self, *args: Any, **kwargs: Any) -> None:
         """Mail a change of ways in; a mail server that is away undoes nothing."""
-        try:
+        with contextlib.suppress(ImmediateHttpResponse):  # Logged where it failed.
             super().send_notification_mail(*args, **kwargs)
-        except ImmediateHttpResponse:
-            pass  # Logged where it failed.
 
 
 def _invited(request: HttpRequest) -> str:
@@ -237,7 +240,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         "connected_other": gettext_lazy("That account signs in somebody else already."),
     }
 
-    def list_apps(self, request: HttpRequest, provider: str | None = None, client_id: str | None = None) -> list[SocialApp]:
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
         """Only what the environment configures: a row in the database opens no way in."""
         return [app for app in super().list_apps(request, provider=provider, client_id=client_id) if app.pk is None]
 
@@ -264,7 +269,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         exception: Exception | None = None,
         extra_context: dict[str, Any] | None = None,
     ) -> None:
-        """Each ceremony that fails ends on a page of ours. What went wrong is logged by kind: texts quote the provider."""
+        """A ceremony that fails ends on a page of ours. What went wrong is logged by kind: texts quote the provider."""
         if error == AuthError.CANCELLED or request.GET.get("error") == "user_cancelled_authorize":
             reason = _CANCELLED
         elif isinstance(exception, requests.RequestException) or request.GET.get("error") in (
@@ -276,7 +281,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             reason = _LOST
         else:
             reason = _UNTRUSTED
-        logger.warning("An outside sign-in ended: %s, %s", provider.sub_id, type(exception).__name__ if exception else error)
+        logger.warning(
+            "An outside sign-in ended: %s, %s", provider.sub_id, type(exception).__name__ if exception else error
+        )
         raise ImmediateHttpResponse(not_finished(request, provider.name, reason))
 
     def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
@@ -360,7 +367,7 @@ class MFAAdapter(DefaultMFAAdapter):
         return keyring.unseal(_SEEDS, b"", base64.b64decode(encrypted_text)).decode()
 
     def is_mfa_enabled(self, user: AbstractBaseUser | AnonymousUser, types: Any = None) -> bool:
-        """Whether a second factor is there that this server still takes: one that is switched off is asked of nobody."""
+        """Whether a second factor is there that this server takes: one that is switched off is asked of nobody."""
         every = types if types is not None else list(Authenticator.Type)
         taken = [type for type in every if type in mfa_settings.SUPPORTED_TYPES]
         return bool(taken) and super().is_mfa_enabled(user, types=taken)
@@ -384,7 +391,7 @@ class MFAAdapter(DefaultMFAAdapter):
 
 
 def connect() -> None:
-    """Listen to allauth; staff enter the admin by this sign-in, others are refused. Called once, when apps are ready."""
+    """Listen to allauth; staff enter the admin by this sign-in, others are refused. Called once apps are ready."""
     admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
     pre_save.connect(_keep_the_label_alone, sender=SocialAccount)
     user_logged_out.connect(_signed_out)

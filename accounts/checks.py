@@ -91,4 +91,15 @@ def demo_is_off(**_: object) -> list[checks.CheckMessage]:
     return []
 
 
+@checks.register
+def every_page_of_sign_in_is_guarded(**_: object) -> list[checks.CheckMessage]:
+    """A page that allauth brings anew does not answer before somebody has said what guards it."""
+    from accounts import sign_in_urls  # noqa: PLC0415 - a URLconf is imported once all apps are ready
+
+    return [
+        checks.Error(f"No guard for allauth's {name}.", hint=f'"{name}": fresh_sign_in,', id="accounts.E007")
+        for name in sign_in_urls.unguarded()
+    ]
+
+
 _HTTPS = "SITE_URL=https://…"

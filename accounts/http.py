@@ -68,7 +68,9 @@ def fresh_sign_in(view: View) -> View:
     return guarded
 
 
-def page(request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200) -> HttpResponse:
+def page(
+    request: HttpRequest, template: str, context: dict[str, Any] | None = None, *, status: int = 200
+) -> HttpResponse:
     """A rendered page; with `template.html#partial` that partial for htmx, the whole page otherwise."""
     whole, _, partial = template.partition("#")
     name = template if partial and getattr(request, "htmx", False) else whole

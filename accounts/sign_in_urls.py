@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from allauth.urls import urlpatterns as of_allauth
 from django.urls import URLPattern, URLResolver, path
 
-
 from accounts.http import View, fresh_sign_in
 from accounts.views import identity, sign_in
 

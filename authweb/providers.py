@@ -60,7 +60,7 @@ def _tenant(tenant: str) -> str:
         return str(UUID(tenant))
     except ValueError:
         raise ImproperlyConfigured(
-            f"SIGN_IN_MICROSOFT_TENANT={tenant!r}: write consumers, for personal accounts, or the tenant's number (a UUID)."
+            f"SIGN_IN_MICROSOFT_TENANT={tenant!r}: write consumers (personal accounts) or a tenant's number (a UUID)."
         ) from None
 
 

@@ -49,7 +49,9 @@ class Answer:
     """What is said instead of the truth: other claims, another status, other bytes, after a while."""
 
     claims: dict[str, Any] = field(default_factory=dict)
-    token: dict[str, Any] = field(default_factory=dict)  # Fields of the token answer beside or instead of the true ones.
+    token: dict[str, Any] = field(
+        default_factory=dict
+    )  # Fields of the token answer beside or instead of the true ones.
     query: dict[str, str] | None = None  # Of the way back, instead of code and state; state is kept unless named.
     status: int = 200
     body: bytes | None = None
@@ -67,7 +69,11 @@ class Issuer:
     client_id: str = "authweb"
     client_secret: str = "not a secret"
     person: dict[str, Any] = field(
-        default_factory=lambda: {"sub": "alice-1", "email": "alice@home.example", "preferred_username": "alice@home.example"}
+        default_factory=lambda: {
+            "sub": "alice-1",
+            "email": "alice@home.example",
+            "preferred_username": "alice@home.example",
+        }
     )
     ask: bool = False
     requests: list[Request] = field(default_factory=list)
@@ -105,7 +111,9 @@ class FakeProvider:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -204,14 +212,17 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if issuer.ask and "yes" not in asked:
             again = f"{issuer.url}/authorize?{urlencode({**asked, 'yes': '1'})}"
-            page = f'<!doctype html><title>{issuer.name}</title><h1>{issuer.name}</h1><a href="{html.escape(again)}">Continue</a>'
+            link = f'<a href="{html.escape(again)}">Continue</a>'
+            page = f"<!doctype html><title>{issuer.name}</title><h1>{issuer.name}</h1>{link}"
             self._send(200, page.encode(), "text/html; charset=utf-8")
             return
         code = secrets.token_urlsafe(16)
         issuer.codes[code] = asked
         back = {"state": asked.get("state", ""), **({"code": code} if answer.query is None else answer.query)}
         if asked.get("response_mode") == "form_post":
-            fields = "".join(f'<input type=hidden name="{name}" value="{html.escape(value)}">' for name, value in back.items())
+            fields = "".join(
+                f'<input type=hidden name="{name}" value="{html.escape(value)}">' for name, value in back.items()
+            )
             form = f'<!doctype html><form method=post action="{html.escape(asked["redirect_uri"])}">{fields}</form>'
             self._send(200, f"{form}<script>document.forms[0].submit()</script>".encode(), "text/html; charset=utf-8")
             return

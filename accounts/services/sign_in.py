@@ -45,7 +45,9 @@ def ways_in(user: User, *, without: Authenticator | SocialAccount | None = None)
     return WaysIn(
         password=user.has_usable_password(),
         passkeys=tuple(
-            key for key in passkeys if key != without and mfa_settings.PASSKEY_LOGIN_ENABLED and key.wrap().is_passwordless
+            key
+            for key in passkeys
+            if key != without and mfa_settings.PASSKEY_LOGIN_ENABLED and key.wrap().is_passwordless
         ),
         outside=tuple(account for account in outside if account != without),
     )
@@ -62,7 +64,7 @@ def outside_providers() -> Collection[str]:
 
 
 def label(claims: dict[str, Any]) -> str:
-    """What an outside account is called, from the claims of its provider; empty where it says nothing that can be shown."""
+    """What an outside account is called, from the claims of its provider; empty where nothing can be shown."""
     said = (claims.get(name) for name in ("preferred_username", "email", "upn", "name"))
     return next((text[:254] for text in said if isinstance(text, str) and text and text.isprintable()), "")
 
@@ -87,4 +89,6 @@ def invited(token: str) -> str:
 
 def is_known(email: str) -> bool:
     """Whether somebody signs in by this address already: an invitation makes one person only."""
-    return EmailAddress.objects.filter(email__iexact=email).exists() or User.objects.filter(email__iexact=email).exists()
+    return (
+        EmailAddress.objects.filter(email__iexact=email).exists() or User.objects.filter(email__iexact=email).exists()
+    )

@@ -1,4 +1,4 @@
-"""Guards around allauth's outside sign-ins: what may be asked for, how a page of ours leads there, how it comes back."""
+"""Guards around allauth's outside sign-ins: what may be asked for, how a page of ours leads there, how it ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _APPLE_RATE = {"apple_callback": "20/m/ip"}
 
 
 def begins(view: View) -> View:
-    """Guard of the way out: sign-in apps only, nothing of the query but where to go afterwards, answered by a hand-off."""
+    """Guard of the way out: sign-in apps only, of the query only where to go afterwards, answered by a hand-off."""
 
     def leave(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         provider = _provider(request, kwargs.get("provider_id", "apple"))
@@ -96,7 +96,7 @@ def _provider(request: HttpRequest, provider_id: str) -> Provider:
 
 
 def _let_through_what_may(request: HttpRequest) -> None:
-    """`auth_params`, `scope` and `action` would be passed on to the provider as they came: a foreign address among them."""
+    """`auth_params`, `scope` and `action` would be passed on to the provider as they came, a foreign address too."""
     kept = QueryDict(mutable=True)
     kept["process"] = (
         AuthProcess.CONNECT if get_request_param(request, "process") == AuthProcess.CONNECT else AuthProcess.LOGIN

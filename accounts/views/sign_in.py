@@ -167,7 +167,9 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     try:
         email = sign_in.invited(token)
     except sign_in.InvitationOver:
-        return page(request, "accounts/invitation.html", {"over": True, "days": settings.INVITATION_MAX_AGE.days}, status=410)
+        return page(
+            request, "accounts/invitation.html", {"over": True, "days": settings.INVITATION_MAX_AGE.days}, status=410
+        )
     if request.user.is_authenticated:
         return go(request, "accounts:list")
     if sign_in.is_known(email):

@@ -1,0 +1,151 @@
+"""`manage.py tidy`: all that is due, whatever fails; again and again until it is told to end."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from accounts.models import Device, Draft, KeySlot, VaultState
+from accounts.services import devices, vaults
+from backups.management.commands import tidy
+from backups.management.commands.tidy import Due
+from tests import factories, processes
+from tests.factories import Visitor
+from tests.processes import MANAGE, Started
+
+
+@pytest.mark.django_db(transaction=True)
+def test_removed_device_is_shredded_when_its_time_of_undo_is_over(alice_phone: Visitor, bob: Visitor) -> None:
+    now = timezone.now()
+    devices.remove(bob.device, at=now, by=None)
+
+    tidy.tidy(now + timedelta(hours=23, minutes=59))
+    before = set(KeySlot.objects.values_list("device", flat=True))
+    failed = tidy.tidy(now + timedelta(hours=24))
+
+    assert before == {alice_phone.device.pk, bob.device.pk}
+    assert failed == []
+    assert list(KeySlot.objects.values_list("device", flat=True)) == [alice_phone.device.pk]
+
+
+def test_old_states_and_drafts_go_and_the_newest_stays(alice_phone: Visitor) -> None:
+    now = timezone.now()
+    factories.create_entry(on=alice_phone)
+    vaults.hold(alice_phone.vault, {"entries": []}, kind=Draft.Kind.ADD, at=now)
+
+    tidy.tidy(now + timedelta(days=31))
+
+    assert list(VaultState.objects.values_list("version", flat=True)) == [2]
+    assert not Draft.objects.exists()
+
+
+def test_sessions_that_ran_out_go_with_what_is_noted_of_them(alice: Visitor, bob: Visitor) -> None:
+    now = timezone.now()
+    Session.objects.filter(session_key=alice.client.session.session_key).update(expire_date=now - timedelta(seconds=1))
+    UserSession.objects.update(created_at=now - timedelta(days=2))
+
+    tidy.tidy(now)
+
+    assert list(UserSession.objects.values_list("user__email", flat=True)) == ["bob@example.org"]
+    assert Session.objects.filter(session_key=bob.client.session.session_key).exists()
+
+
+def test_rows_of_the_cache_that_ran_out_go(db: None) -> None:
+    cache.set("short", "192.0.2.7", 1)
+    cache.set("long", "192.0.2.7", 3600)
+
+    tidy.tidy(timezone.now() + timedelta(seconds=60))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cache_key FROM cache")
+        assert [key for (key,) in cursor.fetchall()] == [":1:long"]
+
+
+def test_work_that_fails_is_named_and_holds_back_no_other(
+    db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    done: list[str] = []
+
+    def fails(_at: object) -> int:
+        raise OSError
+
+    monkeypatch.setattr(tidy, "DUE", (Due("first", fails), Due("second", lambda _at: done.append("second") or 0)))
+
+    with pytest.raises(CommandError, match=r"^Failed: first\.$"):
+        call_command("tidy")
+
+    assert done == ["second"]
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR] == [
+        "Not tidied: first"
+    ]
+
+
+def test_tidy_comes_again_until_it_is_told_to_end(tmp_path: Path) -> None:
+    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
+    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
+        assert processes.manage(*arguments, settings=settings).returncode == 0
+
+    with Started([*MANAGE, "tidy", "--every", "1"], settings=settings) as tidied:
+        other = sqlite3.connect(tmp_path / "authweb.sqlite3")
+        other.execute("INSERT INTO cache VALUES ('old', 'value', '2001-01-01 00:00:00')")
+        other.commit()
+        other.close()
+        tidied.wait_for("Tidied: cache, 1")
+        code = tidied.end(signal.SIGTERM)
+
+    assert code == 0
+
+
+def test_what_was_shredded_is_in_no_file_of_the_database(tmp_path: Path) -> None:
+    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
+    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
+        assert processes.manage(*arguments, settings=settings).returncode == 0
+    server = sqlite3.connect(tmp_path / "authweb.sqlite3")  # As long as one is connected, SQLite keeps its log.
+    server.execute("SELECT 1 FROM django_migrations").fetchall()
+    made = processes.manage("shell", settings=settings, stdin=_REMOVED_LONG_AGO)
+    wrapped = bytes.fromhex(made.stdout.split()[-1])
+    assert len(wrapped) == 48, made.stderr
+    assert wrapped in _files(tmp_path)
+
+    assert processes.manage("tidy", settings=settings).returncode == 0
+
+    assert wrapped not in _files(tmp_path)
+    server.close()
+
+
+_REMOVED_LONG_AGO = """
+from datetime import timedelta
+from django.utils import timezone
+from accounts.models import DeviceType, KeySlot, User
+from accounts.services import devices
+now = timezone.now()
+user = User.objects.create_user("alice@example.org")
+made = devices.set_up(user, name="Phone", type=DeviceType.IOS, at=now - timedelta(days=3))
+devices.remove(made.device, at=now - timedelta(days=2), by=None)
+print(bytes(KeySlot.objects.get().wrapped).hex())
+"""
+
+
+def _files(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.glob("authweb.sqlite3*"))
+
+
+def test_device_unseen_for_400_days_goes(alice_phone: Visitor) -> None:
+    now = timezone.now()
+
+    tidy.tidy(now + timedelta(days=399))
+    assert Device.objects.count() == 1
+    tidy.tidy(now + timedelta(days=400, minutes=1))
+
+    assert Device.objects.count() == 0

@@ -89,7 +89,7 @@ def _png(data: bytes) -> Size | None:
 
 
 def _few_chunks(data: bytes) -> bool:
-    """Whether a PNG has no more chunks than a picture needs: each costs time to pass over, and an empty one 12 bytes."""
+    """Whether a PNG has no more chunks than a picture needs: each costs time to pass over, and only 12 bytes."""
     at, chunks = len(_PNG), 0
     while at < len(data) and chunks <= MOST_CHUNKS:
         if data[at + 4 : at + 8] == b"IEND":  # What stands behind the picture is not looked at.

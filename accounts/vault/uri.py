@@ -84,7 +84,7 @@ class Parsed:
 def parse(text: str) -> Parsed:
     """The account in an `otpauth://` or `steam://` link. Raises ParseError, whatever the text is."""
     text = text.strip()
-    size = len(text) if len(text) > LONGEST else len(text.encode("utf-8", "surrogatepass"))
+    size = len(text) if len(text) > LONGEST else _size(text)
     if size > LONGEST:
         raise ParseError(Reason.TEXT_TOO_LONG, found=size, allowed=LONGEST)
     start = text[: len(_PHONEFACTOR)].lower()
@@ -247,11 +247,20 @@ def _parameters(query: str) -> dict[str, str]:
     return given
 
 
+def _size(text: str) -> int:
+    """Bytes in UTF-8. Raises ParseError for a lone surrogate, which has none."""
+    try:
+        return len(text.encode("utf-8"))
+    except UnicodeEncodeError:
+        pass
+    raise ParseError(Reason.NOT_UTF8)
+
+
 def _decoded(text: str) -> str:
     """Percent-decoded UTF-8; a `%` that begins no escape stays."""
     try:
         return unquote_to_bytes(text).decode("utf-8")
-    except UnicodeError:  # Also a lone surrogate, which cannot be sent as UTF-8 in the first place.
+    except UnicodeDecodeError:
         pass
     raise ParseError(Reason.NOT_UTF8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from accounts.vault.list import AccountList
 from accounts.vault.secret import Secret
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-LONG = os.environ.get("AUTHWEB_LONG") == "1"
+# As a function of the run, not of a fixture: sizes of runs stand in decorators and settings too.
+LONG = os.environ.get("AUTHWEB_LONG") == "1" or "--long" in sys.argv
 
 
 def cases(short: int, long: int) -> int:
-    """How many cases to try: few in each run, many under AUTHWEB_LONG=1."""
-    return long if LONG else short
+    """How many cases to try: few in each run, many with `--long` or AUTHWEB_LONG=1, where N=… overrules the number."""
+    return int(os.environ.get("N") or long) if LONG else short
 
 
 def vectors(name: str) -> Any:

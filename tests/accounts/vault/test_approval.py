@@ -37,7 +37,9 @@ def test_a_sealed_key_opens_in_the_new_browser() -> None:
 
 
 def test_every_altered_bit_and_every_shorter_approval_is_refused() -> None:
-    altered = [SEALED[: bit // 8] + bytes([SEALED[bit // 8] ^ 1 << bit % 8]) + SEALED[bit // 8 + 1 :] for bit in range(640)]
+    altered = [
+        SEALED[: bit // 8] + bytes([SEALED[bit // 8] ^ 1 << bit % 8]) + SEALED[bit // 8 + 1 :] for bit in range(640)
+    ]
     # X25519 masks the top bit of a point (RFC 7748), but HPKE authenticates the encapsulated key as it was sent.
     refused = 0
     for data in [*altered, *(SEALED[:size] for size in range(80)), SEALED + b"\0"]:

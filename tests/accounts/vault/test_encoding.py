@@ -37,7 +37,7 @@ def test_length_prefixes_tell_parts_apart() -> None:
 
 
 def test_canonical_json_has_one_form() -> None:
-    value = {"b": [1, True, None], "a": "é\u2028\"\\", "ä": -5}
+    value = {"b": [1, True, None], "a": 'é\u2028"\\', "ä": -5}
 
     assert canonical(value) == '{"a":"é\u2028\\"\\\\","b":[1,true,null],"ä":-5}'.encode()
     assert canonical(dict(reversed(value.items()))) == canonical(value)

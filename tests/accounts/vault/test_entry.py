@@ -68,9 +68,7 @@ def test_what_a_name_only_document_lacks_reads_as_nothing() -> None:
 
     entry = Entry.from_document(document)
 
-    assert entry == Entry.new(
-        id=id_of(2), kind=Kind.WORK, issuer="A", name="b", secret=None, needs=Needs.SCAN
-    )
+    assert entry == Entry.new(id=id_of(2), kind=Kind.WORK, issuer="A", name="b", secret=None, needs=Needs.SCAN)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +150,8 @@ def test_new_sets_contradicting_settings_right() -> None:
 
 @pytest.mark.parametrize("field", ["issuer", "name", "note", "tags"])
 @pytest.mark.parametrize(
-    "letter", list("\0\x01\x1b\x7f\x80\x9f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ud800\udfff")
+    "letter",
+    list("\0\x01\x1b\x7f\x80\x9f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ud800\udfff"),
 )
 def test_control_and_turning_characters_are_refused(field: str, letter: str) -> None:
     text = f"a{letter}b"
@@ -173,7 +172,16 @@ def test_lines_belong_in_a_note_alone(letter: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["בוב", "بوب@example.org", "שלום\u200f (עבודה)\u200e", "👩‍👩‍👧 family", "نام\u200cها", "日本語", "O\u2019Brien", "a/b:c#EXT#"],
+    [
+        "בוב",
+        "بوب@example.org",
+        "שלום\u200f (עבודה)\u200e",
+        "👩‍👩‍👧 family",
+        "نام\u200cها",
+        "日本語",
+        "O\u2019Brien",
+        "a/b:c#EXT#",
+    ],
 )
 def test_names_of_all_scripts_are_kept_as_they_are(name: str) -> None:
     assert new_entry(issuer=name, name=name).name == name

@@ -15,7 +15,7 @@ CANARY = b"canary-7Hq2 in the cage of a row"
 
 
 def shown_forms(value: object) -> str:
-    return f"{value!r} {value!s} {value} {value!s:>40} {[value]} {({'key': value})}"
+    return f"{value!r} {value!s} {value} {value!s:>40} {[value]} { ({'key': value}) }"
 
 
 def test_a_secret_shows_nothing_of_itself() -> None:

@@ -18,12 +18,7 @@ def test_line_and_keycheck_are_the_vectors() -> None:
 
 
 def test_a_keycheck_belongs_to_role_number_and_key() -> None:
-    made = {
-        keys.keycheck(key, role, kid)
-        for key in (KEY.key, Secret(bytes(32)))
-        for role in Role
-        for kid in (1, 2)
-    }
+    made = {keys.keycheck(key, role, kid) for key in (KEY.key, Secret(bytes(32))) for role in Role for kid in (1, 2)}
 
     assert len(made) == 16
 

@@ -22,7 +22,9 @@ def parsed(**fields: object) -> Parsed:
 
 
 def test_a_link_with_everything() -> None:
-    text = f"otpauth://totp/GitHub:bob@example.org?secret={KEY}&issuer=GitHub&algorithm=SHA512&digits=8&period=60&image=x"
+    text = (
+        f"otpauth://totp/GitHub:bob@example.org?secret={KEY}&issuer=GitHub&algorithm=SHA512&digits=8&period=60&image=x"
+    )
 
     assert uri.parse(text) == parsed(
         issuer="GitHub", name="bob@example.org", algorithm=Algorithm.SHA512, digits=8, period=60
@@ -215,7 +217,14 @@ def test_other_hashes_are_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    [KEY, KEY.lower(), "JBSW Y3DP EHPK 3PXP", "jbsw-y3dp-ehpk-3pxp", f" {KEY}======\n", "JBSW–Y3DP\u00a0EHPK\u200b3PXP"],
+    [
+        KEY,
+        KEY.lower(),
+        "JBSW Y3DP EHPK 3PXP",
+        "jbsw-y3dp-ehpk-3pxp",
+        f" {KEY}======\n",
+        "JBSW–Y3DP\u00a0EHPK\u200b3PXP",
+    ],
 )
 def test_a_key_is_taken_as_people_type_it(typed: str) -> None:
     assert uri.secret_from_text(typed) == (SECRET, ())

@@ -42,9 +42,10 @@ class Shape:
     own_ring: bool
     issuer: bool
     name: bool
+    opened: bool  # Its page stands beside the list.
 
     @classmethod
-    def of(cls, entry: Entry, code: Code | None, user: User) -> Shape:
+    def of(cls, entry: Entry, code: Code | None, user: User, *, opened: str = "") -> Shape:
         """The shape of an account's row for a person."""
         counter = entry.type is Type.HOTP
         return cls(
@@ -58,6 +59,7 @@ class Shape:
             own_ring=code is not None and not counter and code.period != COMMON_PERIOD,
             issuer=bool(entry.issuer),
             name=bool(entry.name),
+            opened=entry.id == opened,
         )
 
 
@@ -69,10 +71,13 @@ def values(entry: Entry, code: Code | None) -> dict[str, str]:
     half = width // 2
     period = code.period if code else 0
     first = digits[:width]
+    user, sign, host = entry.name.partition("@")
     return {
         "id": entry.id,
         "issuer": entry.issuer,
         "name": entry.name,
+        "name_one": user + sign,  # A long address breaks after its "@".
+        "name_two": host,
         "letter": tile_letter(called),
         "tile": str(tile_number(called)),
         "search": f"{entry.issuer} {entry.name}".casefold(),
@@ -96,7 +101,7 @@ def _clock(second: int) -> str:
 
 _FIELDS = (
     *("id", "issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
-    *("spoken", "one", "two", "next_one", "next_two"),
+    *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two"),
 )
 _MARKS = {field: f"\x02{field}\x03" for field in (*_FIELDS, "csrf")} | {"id": _NO_ID}
 
@@ -115,13 +120,18 @@ def _filler(shape: Shape) -> tuple[str, itemgetter[str]]:
     return "".join(pieces), itemgetter(*names)
 
 
-def render(entries: Iterable[Entry], codes: Mapping[str, Code], *, user: User, csrf: str) -> SafeString:
-    """The rows of these accounts, ready for a page. Values are escaped here; the CSRF token is the page's own."""
+def render(
+    entries: Iterable[Entry], codes: Mapping[str, Code], *, user: User, csrf: str, opened: str = ""
+) -> SafeString:
+    """The rows of these accounts, ready for a page. Values are escaped here; the CSRF token is the page's own.
+
+    `opened` is the id of the account whose page stands beside the list.
+    """
     rows = []
     escape = html.escape
     for entry in entries:
         code = codes.get(entry.id)
-        text, fields = _filler(Shape.of(entry, code, user))
+        text, fields = _filler(Shape.of(entry, code, user, opened=opened))
         row = {field: escape(value) for field, value in values(entry, code).items()}
         row["csrf"] = csrf
         rows.append(text % fields(row))

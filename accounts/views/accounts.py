@@ -41,7 +41,9 @@ def index(request: VaultRequest) -> HttpResponse:
     return page(request, "accounts/list.html" if len(accounts) else "accounts/empty.html", context)
 
 
-def _list_context(request: VaultRequest, accounts: AccountList, *, query: str, at: datetime) -> dict[str, Any]:
+def _list_context(
+    request: VaultRequest, accounts: AccountList, *, at: datetime, query: str = "", opened: str = ""
+) -> dict[str, Any]:
     shown: tuple[Entry, ...] = accounts.entries
     words = query.casefold().split()
     if words:
@@ -52,8 +54,8 @@ def _list_context(request: VaultRequest, accounts: AccountList, *, query: str, a
     others = [entry for entry in shown if not entry.pinned]
     common = int(at.timestamp()) // rows.COMMON_PERIOD
     return {
-        "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf),
-        "others": rows.render(others, codes, user=request.user, csrf=csrf),
+        "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
+        "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
         "count": len(accounts),
         "shown": len(shown),
         "query": query,
@@ -110,9 +112,11 @@ def account(request: VaultRequest, entry_id: str) -> HttpResponse:
 def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> HttpResponse:
     at = timezone.now()
     context = {"entry": described(entry), "code": code, "row": rows.values(entry, code), "now": f"{at.timestamp():.3f}"}
+    if code is not None and code.period:
+        context["code_ends"] = datetime.fromtimestamp(code.ends_at, tz=timezone.get_current_timezone())
     if not request.htmx:
         accounts = vaults.read(request.vault)
-        context |= _list_context(request, accounts, query="", at=at) | {"opened": entry.id}
+        context |= _list_context(request, accounts, at=at, opened=entry.id)
     return page(request, "accounts/account.html#account", context)
 
 

@@ -45,9 +45,8 @@ class UserAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """With the number of devices."""
-        return super().get_queryset(request).annotate(
-            device_count=Count("devices", filter=Q(devices__removed_at=None))
-        )
+        people: QuerySet[User] = super().get_queryset(request)
+        return people.annotate(device_count=Count("devices", filter=Q(devices__removed_at=None)))
 
     @admin.display(description=_("devices"), ordering="device_count")
     def device_count(self, user: Any) -> int:

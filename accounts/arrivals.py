@@ -98,7 +98,7 @@ _MODELS: tuple[type[models.Model], ...] = (Session, Device, User, KeySlot, Vault
 def _query() -> str:
     quote = connection.ops.quote_name
     columns = ", ".join(
-        f"t{number}.{quote(field.column)}"
+        f"t{number}.{quote(str(field.column))}"
         for number, model in enumerate(_MODELS)
         for field in model._meta.concrete_fields
     )
@@ -113,8 +113,12 @@ def _query() -> str:
     )
 
 
+_Converted = tuple[int, list[Any], Any]  # A column's place, its converters, its expression.
+_Reader = tuple[type[models.Model], list[str], list[_Converted], int, int]
+
+
 @cache
-def _readers() -> tuple[tuple[type[models.Model], list[str], list[tuple[int, Sequence[Callable[..., Any]], Any]], int, int], ...]:
+def _readers() -> tuple[_Reader, ...]:
     """For each model: its field names, and which of its columns need which converters."""
     readers, start = [], 0
     for model in _MODELS:

@@ -25,7 +25,7 @@ View = Callable[..., HttpResponseBase]
 class VaultRequest(HttpRequest):
     """A request of a signed-in person whose browser holds a key to the list."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     vault: vaults.OpenVault
     htmx: HtmxDetails
 
@@ -33,7 +33,7 @@ class VaultRequest(HttpRequest):
 class UserRequest(HttpRequest):
     """A request of a signed-in person; the list may be closed."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
 
 
@@ -44,7 +44,8 @@ def vault_required(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         vault = devices.enter(request)
         if vault is None:
-            return go(request, "accounts:open" if devices.has_list(request.user) else "accounts:start")
+            has_list = request.user.is_authenticated and devices.has_list(request.user)
+            return go(request, "accounts:open" if has_list else "accounts:start")
         request.vault = vault  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)
 

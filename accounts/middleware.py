@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django.utils.crypto import constant_time_compare
@@ -24,7 +24,9 @@ from accounts.services import devices
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-_PERMISSIONS = "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
+_PERMISSIONS = (
+    "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
+)
 
 
 class Headers:
@@ -42,7 +44,7 @@ class Headers:
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        """Refuse what another site sends (Fetch Metadata). Old browsers say nothing and are judged by token and Origin."""
+        """Refuse what another site sends (Fetch Metadata). Who says nothing is judged by token and Origin."""
         site = request.headers.get("Sec-Fetch-Site", "same-origin")
         if request.method not in _SAFE and site not in ("same-origin", "none") and not _exempt(view):
             raise PermissionDenied
@@ -67,7 +69,6 @@ class Compress:
         response = self.get_response(request)
         if (
             isinstance(response, HttpResponse)
-            and not isinstance(response, StreamingHttpResponse)
             and request.method == "GET"
             and not request.META.get("QUERY_STRING")
             and response.status_code == 200
@@ -113,7 +114,7 @@ class Sessions(SessionMiddleware):
             request._cached_user = user  # type: ignore[attr-defined]
             request.door = door  # type: ignore[attr-defined]
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save the session where it changed; send the device's cookie again once a week."""
         door = getattr(request, "door", None)
         if door is not None and getattr(request, "vault", None) is not None:

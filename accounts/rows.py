@@ -8,7 +8,7 @@ the result equal to the plain template's. Only shapes are remembered between req
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -107,9 +107,9 @@ _MARKS = {field: f"\x02{field}\x03" for field in (*_FIELDS, "csrf")} | {"id": _N
 
 
 @lru_cache(maxsize=256)
-def _filler(shape: Shape) -> tuple[str, itemgetter[str]]:
+def _filler(shape: Shape) -> tuple[str, Callable[[Mapping[str, str]], tuple[str, ...]]]:
     """The row of a shape as a %-format, and the fields it takes in their order."""
-    text = render_to_string("accounts/_account.html", {"row": _MARKS, "shape": shape, "csrf": _MARKS["csrf"]})
+    text: str = render_to_string("accounts/_account.html", {"row": _MARKS, "shape": shape, "csrf": _MARKS["csrf"]})
     text = text.replace("%", "%%").replace(_NO_ID, "\x02id\x03")
     pieces = text.split("\x02")
     names: list[str] = []

@@ -10,12 +10,17 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def database(url: str, *, default: Path) -> dict[str, Any]:
-    """DATABASE_URL: empty or `sqlite:///path`, or `postgres://user:password@host:port/name`. Raises ImproperlyConfigured."""
+    """DATABASE_URL: empty or `sqlite:///path`, or `postgres://user:password@host:port/name`.
+
+    Raises ImproperlyConfigured.
+    """
     parts = _split("DATABASE_URL", url)
     if not url or parts.scheme == "sqlite":
         path = unquote(parts.path).removeprefix("/") if url else str(default)
         if not path:
-            raise ImproperlyConfigured("DATABASE_URL: write the path of the file, as in sqlite:////srv/authweb.sqlite3.")
+            raise ImproperlyConfigured(
+                "DATABASE_URL: write the path of the file, as in sqlite:////srv/authweb.sqlite3."
+            )
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": path,

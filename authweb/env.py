@@ -60,10 +60,3 @@ def secret(name: str) -> str:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ImproperlyConfigured(f"{name}_FILE={path!r} cannot be read: {type(error).__name__}.") from None
-
-
-def refuse_unknown(prefix: str, known: Collection[str]) -> None:
-    """Raise ImproperlyConfigured for a set variable that begins like ours and is none: a typing error is not a default."""
-    for name in sorted(os.environ):
-        if name.startswith(prefix) and name.removesuffix("_FILE") not in known and name not in known:
-            raise ImproperlyConfigured(f"{name} is not a setting of Authweb; see docs/settings.md.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import ItemsView
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -32,9 +33,9 @@ class Filter(SafeExceptionReporterFilter):
         """Every posted value masked."""
         return dict.fromkeys(request.POST, self.cleansed_substitute) if request is not None else {}
 
-    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: FrameType) -> list[tuple[str, str]]:
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: FrameType) -> ItemsView[str, Any]:
         """No local variable."""
-        return []
+        return {}.items()
 
 
 class Reporter(ExceptionReporter):

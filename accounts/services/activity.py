@@ -140,4 +140,4 @@ def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:
     """The sentence of a tag with its facts filled in."""
     if tag not in Tag._value2member_map_:
         return tag
-    return str(TAGS[Tag(tag)].sentence) % {"device": "", "count": 1, **(facts or {})}
+    return str(TAGS[Tag(tag)].sentence % {"device": "", "count": 1, **(facts or {})})

@@ -86,9 +86,7 @@ def next_code(vault: OpenVault, entry_id: str, *, at: datetime) -> Code:
 
     Raises NotListed, ParseError for an account without a counter.
     """
-    after = vaults.change(
-        vault, lambda accounts: accounts.next_counter(entry_id), tag=Tag.ENTRY_COUNTED, at=at
-    )
+    after = vaults.change(vault, lambda accounts: accounts.next_counter(entry_id), tag=Tag.ENTRY_COUNTED, at=at)
     entry = after.get(entry_id)
     digits = otp.hotp(entry, entry.counter - 1)
     return Code(digits, len(digits), entry.counter - 1, 0)

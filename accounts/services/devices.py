@@ -85,9 +85,7 @@ def _used_since(vault: Vault) -> bool:
     return vault.slots.exclude(used_at=None).exists()
 
 
-def _enrol(
-    user: User, vault: Vault, key: keys.VaultKey, *, name: str, type: DeviceType, at: datetime
-) -> Enrolled:
+def _enrol(user: User, vault: Vault, key: keys.VaultKey, *, name: str, type: DeviceType, at: datetime) -> Enrolled:
     device_key, share = keys.new_device_key(), keys.random_bytes(_SHARE)
     device = Device(user=user, name=name, type=type, made_at=at, seen_at=at, cookie_sent_at=at)
     device.verifier = keys.device_verifier(device_key, device.id.bytes)
@@ -127,10 +125,10 @@ def enter(request: HttpRequest) -> OpenVault | None:
         return None
     if not hmac.compare_digest(keys.device_verifier(door.cookie.key, device.id.bytes), bytes(device.verifier)):
         return None
-    inner = keys.browser_key(door.cookie.key, bytes(slot.share), vault.id.bytes, slot.id.bytes)
+    inner = keys.browser_key(door.cookie.key, bytes(slot.share or b""), vault.id.bytes, slot.id.bytes)
     _, pepper = keyring.pepper(slot.kid)
     try:
-        key = keys.open_slot(bytes(slot.wrapped), inner, pepper, vault.id.bytes, slot.id.bytes)
+        key = keys.open_slot(bytes(slot.wrapped or b""), inner, pepper, vault.id.bytes, slot.id.bytes)
     except VaultError:
         return None
     _remember(request, device)
@@ -230,16 +228,12 @@ def remove(device: Device, *, at: datetime, by: Device | None) -> None:
     device.removed_at = at
     device.drafts.all().delete()
     _end_sessions(device)
-    activity.record(
-        Tag.DEVICE_REMOVED, user=device.user, device=device, at=at, facts={"by": by.name if by else ""}
-    )
+    activity.record(Tag.DEVICE_REMOVED, user=device.user, device=device, at=at, facts={"by": by.name if by else ""})
 
 
-def shredded_at(device: Device, *, at: datetime | None = None) -> datetime:
-    """When the key of a removed device is deleted; with `at` for one that would be removed then."""
-    removed = device.removed_at or at
-    assert removed is not None
-    return removed + settings.REMOVED_DEVICE_KEPT
+def shredded_at(removed_at: datetime) -> datetime:
+    """When the key of a device removed at an instant is deleted."""
+    return removed_at + settings.REMOVED_DEVICE_KEPT
 
 
 @transaction.atomic

@@ -93,9 +93,7 @@ def missing_kids() -> list[str]:
     """Keys the database knows and the file lacks: a warning, since what they open stays shut."""
     have = keyring().by_name
     return sorted(
-        f"{check.role} {check.kid}"
-        for check in KeyCheck.objects.all()
-        if (Role(check.role), check.kid) not in have
+        f"{check.role} {check.kid}" for check in KeyCheck.objects.all() if (Role(check.role), check.kid) not in have
     )
 
 

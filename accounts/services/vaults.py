@@ -114,7 +114,9 @@ def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = Fals
     if state is None or version > vault.row.version:
         raise NothingToUndo
     later = list(
-        VaultState.objects.filter(vault=vault.row.pk, version__gt=version).exclude(act=Tag.ENTRY_COUNTED).defer("sealed")
+        VaultState.objects.filter(vault=vault.row.pk, version__gt=version)
+        .exclude(act=Tag.ENTRY_COUNTED)
+        .defer("sealed")
     )
     if later and not all_since:
         raise ChangedSince(later)
@@ -173,9 +175,7 @@ def look(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) ->
     ).first()
     if draft is None:
         raise DraftGone
-    return encoding.strict(
-        sealing.unseal_draft(bytes(draft.sealed), vault.key, vault.row.id.bytes, draft.id.bytes)
-    )
+    return encoding.strict(sealing.unseal_draft(bytes(draft.sealed), vault.key, vault.row.id.bytes, draft.id.bytes))
 
 
 def take(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:

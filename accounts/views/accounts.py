@@ -18,8 +18,8 @@ from accounts import rows
 from accounts.forms import EntryForm
 from accounts.http import VaultRequest, go, page, said, vault_required
 from accounts.sentences import sentence
-from accounts.services import codes as codes_service
 from accounts.services import activity, policy, vaults
+from accounts.services import codes as codes_service
 from accounts.services.activity import Tag
 from accounts.services.codes import Code
 from accounts.services.policy import Act
@@ -111,7 +111,12 @@ def account(request: VaultRequest, entry_id: str) -> HttpResponse:
 
 def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> HttpResponse:
     at = timezone.now()
-    context = {"entry": described(entry), "code": code, "row": rows.values(entry, code), "now": f"{at.timestamp():.3f}"}
+    context: dict[str, Any] = {
+        "entry": described(entry),
+        "code": code,
+        "row": rows.values(entry, code),
+        "now": f"{at.timestamp():.3f}",
+    }
     if code is not None and code.period:
         context["code_ends"] = datetime.fromtimestamp(code.ends_at, tz=timezone.get_current_timezone())
     if not request.htmx:

@@ -78,7 +78,11 @@ def index(request: UserRequest) -> HttpResponse:
         {
             "here": here,
             "devices": request.user.devices.enrolled(),
-            "removed": [(device, devices.shredded_at(device)) for device in request.user.devices.removed()],
+            "removed": [
+                (device, devices.shredded_at(device.removed_at))
+                for device in request.user.devices.removed()
+                if device.removed_at
+            ],
         },
     )
 
@@ -121,7 +125,7 @@ def remove(request: UserRequest, device_id: UUID) -> HttpResponse:
     return page(
         request,
         "accounts/device_remove.html",
-        {"form": form, "device": device, "here": here, "loss": loss, "until": devices.shredded_at(device, at=at)},
+        {"form": form, "device": device, "here": here, "loss": loss, "until": devices.shredded_at(at)},
     )
 
 

@@ -89,9 +89,7 @@ def activity(request: UserRequest) -> HttpResponse:
     group = group if group in GROUPS else ""
     events = Paginator(_events(request, group), _EVENTS_A_PAGE).get_page(request.GET.get("page"))
     lines = [(event, activity_service.sentence(event)) for event in events]
-    return page(
-        request, "accounts/activity.html", {"events": events, "lines": lines, "groups": GROUPS, "group": group}
-    )
+    return page(request, "accounts/activity.html", {"events": events, "lines": lines, "groups": GROUPS, "group": group})
 
 
 @require_safe

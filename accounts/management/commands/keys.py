@@ -47,30 +47,30 @@ class Command(BaseCommand):
         """Do it."""
         path = Path(settings.SERVER_KEYS_FILE)
         try:
-            getattr(self, options["act"])(path, **({"role": options["role"]} if "role" in options else {}))
+            getattr(self, f"do_{options['act']}")(path, **({"role": options["role"]} if "role" in options else {}))
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from None
 
-    def init(self, path: Path) -> None:
+    def do_init(self, path: Path) -> None:
         """A new file; never over one that is there."""
         if path.exists():
             raise CommandError(f"{path} is there already. A new key is added by `keys add ROLE`.")
         keyring.write(path, keyring.made(Role))
         self.stdout.write(f"Made {path}. Print it now with `manage.py keys sheet`: without it every list is lost.")
 
-    def add(self, path: Path, role: str) -> None:
+    def do_add(self, path: Path, role: str) -> None:
         """One more key."""
         there = keyring.read(path)
         added = keyring.made([Role(role)], beside=there)
         keyring.write(path, [*there, *added])
         self.stdout.write(f"Added {role} {added[0].kid}. Restart Authweb, then print the sheet again.")
 
-    def sheet(self, path: Path) -> None:
+    def do_sheet(self, path: Path) -> None:
         """The lines as they stand."""
         for key in keyring.read(path):
             self.stdout.write(keys.format_key_line(key))
 
-    def enter(self, path: Path) -> None:
+    def do_enter(self, path: Path) -> None:
         """Lines from paper; the first bad one is named, and nothing is written."""
         if path.exists():
             raise CommandError(f"{path} is there already. Move it away first.")
@@ -93,7 +93,7 @@ class Command(BaseCommand):
         keyring.write(path, found)
         self.stdout.write(f"Wrote {path} with {len(found)} keys. Compare them by `manage.py keys check`.")
 
-    def check(self, path: Path) -> None:
+    def do_check(self, path: Path) -> None:
         """Raises when a key differs from what the database was written with."""
         keyring.keyring.cache_clear()
         keyring.check()

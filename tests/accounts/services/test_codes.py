@@ -17,7 +17,7 @@ from accounts.vault.errors import NotListed, ParseError
 from tests.factories import SECRET, Visitor, an_entry, create_entry
 
 AT = datetime(2026, 11, 24, 12, 0, 7, tzinfo=UTC)
-ORACLE = TOTP(SECRET, 6, SHA1(), 30, enforce_key_length=False)
+ORACLE = TOTP(SECRET, 6, SHA1(), 30, enforce_key_length=False)  # noqa: S303 - RFC 6238
 
 
 def oracle(second: int) -> str:

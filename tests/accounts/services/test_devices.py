@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Device, DeviceType, KeySlot, Vault
-from accounts.services import devices, vaults
+from accounts.services import devices
 from tests import factories
 from tests.factories import Visitor, create_entry
 
@@ -148,10 +148,18 @@ def test_vault_key_of_another_device_does_not_fit(alice_phone: Visitor, bob: Vis
 @pytest.mark.parametrize(
     ("agent", "name", "type"),
     [
-        ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Version/18.0 Mobile Safari/604.1", "Safari, iPhone", "ios"),
+        (
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Safari/604.1",
+            "Safari, iPhone",
+            "ios",
+        ),
         ("Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/130.0 Mobile Safari/537.36", "Chrome, Pixel 9", "android"),
         ("Mozilla/5.0 (Linux; Android 10; K) Chrome/130.0 Mobile Safari/537.36", "Chrome, Android", "android"),
-        ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0", "Firefox, Windows", "computer"),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0",
+            "Firefox, Windows",
+            "computer",
+        ),
         ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", "Safari, Mac", "computer"),
         ("curl/8.0", "", None),
         ("x" * 100_000, "", None),
@@ -159,5 +167,3 @@ def test_vault_key_of_another_device_does_not_fit(alice_phone: Visitor, bob: Vis
 )
 def test_browser_is_detected_by_what_it_says(agent: str, name: str, type: str | None) -> None:
     assert devices.detect(agent) == (name, type)
-
-

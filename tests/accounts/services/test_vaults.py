@@ -158,9 +158,7 @@ def test_undo_never_lowers_a_counter(alice_phone: Visitor) -> None:
     entry = create_entry(on=alice_phone, type=Type.HOTP, counter=5)
     create_entry(on=alice_phone, name="another")
     for _ in range(3):
-        vaults.change(
-            alice_phone.vault, lambda a: a.next_counter(entry.id), tag=Tag.ENTRY_COUNTED, at=timezone.now()
-        )
+        vaults.change(alice_phone.vault, lambda a: a.next_counter(entry.id), tag=Tag.ENTRY_COUNTED, at=timezone.now())
 
     vaults.undo(alice_phone.vault, 3, at=timezone.now())
 
@@ -220,13 +218,9 @@ def test_trash_older_than_30_days_goes_with_the_next_change(alice_phone: Visitor
     )
 
     kept = an_entry(name="day 29")
-    vaults.change(
-        alice_phone.vault, lambda a: a.add(kept), tag=Tag.ENTRY_ADDED, at=at + timedelta(days=29)
-    )
+    vaults.change(alice_phone.vault, lambda a: a.add(kept), tag=Tag.ENTRY_ADDED, at=at + timedelta(days=29))
     on_day_29 = len(vaults.read(alice_phone.vault).trash)
-    vaults.change(
-        alice_phone.vault, lambda a: a.pin(kept.id, True), tag=Tag.ENTRY_PINNED, at=at + timedelta(days=31)
-    )
+    vaults.change(alice_phone.vault, lambda a: a.pin(kept.id, True), tag=Tag.ENTRY_PINNED, at=at + timedelta(days=31))
 
     assert [on_day_29, len(vaults.read(alice_phone.vault).trash)] == [1, 0]
 

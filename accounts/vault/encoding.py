@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import json
-import re
+from collections.abc import Collection
 from typing import Final, NoReturn
 
 from accounts.vault.errors import Damaged, Reason
@@ -34,8 +34,7 @@ def canonical(value: object) -> bytes:
     """
     try:
         text = _ENCODER.encode(value)
-        if _LIKE_A_FLOAT.search(text):  # Names hold such text at times; only then is the value walked through.
-            _no_floats(value)
+        _no_floats([value])
         return text.encode("utf-8")
     except (ValueError, TypeError, RecursionError):
         pass
@@ -159,16 +158,19 @@ def _depth(value: object) -> int:
 
 
 def _no_floats(value: object) -> None:
-    if isinstance(value, float):
-        raise ValueError
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        for part in value:
-            _no_floats(part)
+    """Raise ValueError for a number that is not whole. The encoder has run before, so there is no circle to follow."""
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        parts: Collection[object] = item.values() if isinstance(item, dict) else item  # type: ignore[assignment]
+        kinds = set(map(type, parts))  # A list of hundreds is saved at each change: types are compared all at once.
+        if float in kinds:
+            raise ValueError
+        if kinds & _CONTAINERS:
+            waiting.extend(part for part in parts if type(part) in _CONTAINERS)
 
 
-_LIKE_A_FLOAT: Final = re.compile(r"(?:[:,\[]|^)-?[0-9]+[.eE]")
+_CONTAINERS: Final = frozenset({dict, list, tuple})
 _TO_STANDARD: Final = bytes.maketrans(b"-_+/", b"+/..")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _TRUSTED: Final = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 Fact = str | int | tuple[int, ...]
 
@@ -160,17 +161,18 @@ class AlreadyListed(VaultError):
     `in_trash` tells whether it waits in the Trash.
     """
 
-    def __init__(self, entry: object, *, in_trash: bool = False) -> None:
+    def __init__(self, entry: Any, *, in_trash: bool = False) -> None:
         super().__init__(Reason.ALREADY_LISTED)
-        self.entry, self.in_trash = entry, in_trash
+        self.entry: Any = entry  # Entries raise these errors, so their class cannot be named here.
+        self.in_trash = in_trash
 
 
 class Clash(VaultError):
     """An account of the same issuer and name is in the list with another key or other settings: `entry`."""
 
-    def __init__(self, entry: object) -> None:
+    def __init__(self, entry: Any) -> None:
         super().__init__(Reason.CLASH)
-        self.entry = entry
+        self.entry: Any = entry
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,13 +52,12 @@ def read(data: bytes) -> dict[str, object]:
             # A phone's broken remark about how it was held is no reason to refuse what it saw.
             warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
             image = Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "WEBP", "GIF"))
+            # Again, and not for the header's sake: a frame of a GIF may be larger than its screen.
             if max(image.size) > LONGEST_SIDE or image.width * image.height > MOST_PIXELS:
                 return {"refused": "picture_too_large"}
             if image.format in ANIMATED and getattr(image, "is_animated", False):
                 return {"refused": "picture_animated"}
             image.load()
-            if max(image.size) > LONGEST_SIDE:  # A frame of a GIF may be larger than its screen.
-                return {"refused": "picture_too_large"}
     except MemoryError:
         return {"refused": "picture_too_costly"}
     except Exception:  # noqa: BLE001 - decoders raise all sorts of errors; whatever it is, it is not our picture

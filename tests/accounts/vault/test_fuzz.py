@@ -24,7 +24,9 @@ from tests.accounts.vault.formats.test_google import account, field, link, messa
 from tests.accounts.vault.support import cases, new_list, vectors
 from tests.accounts.vault.test_entry import FULL, NAME_ONLY
 
-SECONDS = cases(5, 180) if "N" not in os.environ else int(os.environ["N"])
+SECONDS = cases(5, 180)
+# What strangers can send in, or what is parsed most, gets the whole time; each of the others a fraction.
+FIRST = ("link", "export, its message", "list", "draft", "cookie", "line of the keys file")
 KEYS = vectors("keys")
 LIST = AccountList((FULL, NAME_ONLY)).trash_entry(NAME_ONLY.id, 5).to_bytes()
 SEALED = sealing.seal(new_list(1, 2), test_sealing.VK, test_sealing.VAULT, 1)
@@ -125,7 +127,7 @@ CORPUS: list[tuple[str, bytes]] = [
 def test_only_our_own_errors_leave_the_core(target: str) -> None:
     seeds, act = TARGETS[target]
     seed = int(os.environ.get("SEED") or time.time_ns())
-    chance, end = random.Random(seed), time.monotonic() + SECONDS / len(TARGETS) * (3 if SECONDS == 5 else len(TARGETS))
+    chance, end = random.Random(seed), time.monotonic() + SECONDS / (1 if target in FIRST else 12)
     tried = taken = slowest = 0
     while time.monotonic() < end:
         data = mutated(chance.choice(seeds), chance)
@@ -140,7 +142,7 @@ def test_only_our_own_errors_leave_the_core(target: str) -> None:
         slowest = max(slowest, time.process_time_ns() - start)
         tried += 1
 
-    assert tried > 500
+    assert tried > 200
     assert slowest < 200_000_000
     for good in seeds[:1]:  # The control: untouched, it is taken, or refused for its place alone.
         if target not in ("slot", "approval"):

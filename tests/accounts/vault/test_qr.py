@@ -206,9 +206,9 @@ def png(width: int, height: int, packed: bytes, *extra: bytes, depth: int = 1, c
     return b"\x89PNG\r\n\x1a\n" + header + b"".join(extra) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def gif_bomb() -> bytes:
-    """A screen of one pixel, and a frame of 65,000 × 65,000 in it."""
-    frame = b"," + struct.pack("<HHHHB", 0, 0, 65_000, 65_000, 0) + b"\2\2\x4c\1\0;"
+def gif_bomb(width: int = 65_000, height: int = 65_000) -> bytes:
+    """A screen of one pixel, and a large frame in it."""
+    frame = b"," + struct.pack("<HHHHB", 0, 0, width, height, 0) + b"\2\2\x4c\1\0;"
     return b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff" + frame
 
 
@@ -345,7 +345,17 @@ def test_the_child_refuses(name: str) -> None:
 def test_the_child_judges_sizes_itself() -> None:
     assert qr_child.read(png(5000, 10, zeros(7000))) == {"refused": "picture_too_large"}
     assert qr_child.read(png(4096, 4000, zeros(7000))) == {"refused": "picture_too_large"}
-    assert qr_child.read(gif_bomb())["refused"] in ("picture_too_large", "picture_not")
+    assert qr_child.read(gif_bomb(5000, 10)) == {"refused": "picture_too_large"}
+    assert qr_child.read(gif_bomb(65_000, 65_000)) == {"refused": "picture_not"}  # Its decoder is the first to refuse.
+
+
+def test_the_child_looks_at_a_large_picture_in_smaller_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+    monkeypatch.setattr(qr_child, "_codes", lambda image: seen.append(max(image.size)))
+
+    assert qr_child.read(encoded(Image.new("LA", (2000, 900)))) == {"refused": "picture_none"}
+    assert qr_child.read(encoded(Image.new("L", (300, 900)))) == {"refused": "picture_none"}
+    assert seen == [2000, 2080, 1600, 1600, 1000, 1000, 600, 600, 2000, 2000, 900, 936, 600, 600, 900]
 
 
 def test_the_child_says_when_memory_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:

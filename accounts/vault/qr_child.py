@@ -109,5 +109,5 @@ def _views(image: Image.Image) -> Iterator[Image.Image]:
         yield alpha
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # pragma: no cover - only as a process of its own
     main()

@@ -19,23 +19,23 @@ from accounts.vault.secret import Secret
 
 
 class Label(StrEnum):
-    """Every label of the lists and their doors. What each is bound to: docs/architecture.md."""
+    """Every label of the lists and their doors; beside it what each is bound to. Ids are 16 raw bytes."""
 
-    SLOT_BROWSER = "authweb/slot/1/browser"
-    SLOT_WORDS = "authweb/slot/1/words"
-    SLOT_PASSKEY = "authweb/slot/1/passkey"
-    SLOT_PEPPER = "authweb/slot/1/pepper"
+    SLOT_BROWSER = "authweb/slot/1/browser"  # vault, slot; salted with the share
+    SLOT_WORDS = "authweb/slot/1/words"  # vault, slot
+    SLOT_PASSKEY = "authweb/slot/1/passkey"  # vault, slot
+    SLOT_PEPPER = "authweb/slot/1/pepper"  # vault, slot
     BACKUP_WORDS = "authweb/backup/1/words"
     BACKUP_PASSKEY = "authweb/backup/1/passkey"
-    DEVICE_AUTH = "authweb/device/1/auth"
-    APPROVAL_KEY = "authweb/approval/1/key"
-    APPROVAL_LETTERS = "authweb/approval/1/letters"
-    APPROVAL = "authweb/approval/1"
-    LIST = "authweb/list/1"
-    DRAFT = "authweb/draft/1"
-    FIELD = "authweb/field/1"
-    KEY = "authweb/key/1"
-    KEYCHECK = "authweb/keycheck/1"
+    DEVICE_AUTH = "authweb/device/1/auth"  # device
+    APPROVAL_KEY = "authweb/approval/1/key"  # vault, slot; salted with the share
+    APPROVAL_LETTERS = "authweb/approval/1/letters"  # vault, slot, new device, public key
+    APPROVAL = "authweb/approval/1"  # vault, slot, old device, new device
+    LIST = "authweb/list/1"  # vault, version u64
+    DRAFT = "authweb/draft/1"  # vault, draft
+    FIELD = "authweb/field/1"  # purpose, row
+    KEY = "authweb/key/1"  # role, kid u32, key
+    KEYCHECK = "authweb/keycheck/1"  # role, kid u32
 
 
 def info(label: str, *bound: bytes) -> bytes:

@@ -1,6 +1,6 @@
 """One account of the list, as a value: checked when it is made, never changed afterwards.
 
-Entry v1 of docs/backup-format.md. An account with a code has a secret and code settings; an account kept by name only
+Version 1 of the format. An account with a code has a secret and code settings; an account kept by name only
 (one that a sign-in or a scan brings back) has neither, and its settings read as the defaults.
 """
 

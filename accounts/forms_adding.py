@@ -19,11 +19,10 @@ _KINDS = "image/png,image/jpeg,image/webp,image/gif"
 _OFF = {"autocomplete": "off", "autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 
 
-class _Pictures(forms.ClearableFileInput):
+class _Pictures(forms.FileInput):
     """A field for several files at once."""
 
     allow_multiple_selected = True
-    template_name = "django/forms/widgets/input.html"
 
 
 class _PicturesField(forms.FileField):
@@ -63,7 +62,7 @@ class PicturesForm(forms.Form):
     pictures = _PicturesField(
         label=_("Pictures of QR codes"),
         help_text=_("A screenshot or photo of the QR code, or several."),
-        widget=_Pictures(attrs={"accept": _KINDS, "multiple": True}),
+        widget=_Pictures(attrs={"accept": _KINDS}),
         error_messages={"required": _("No picture was chosen. Choose one.")},
     )
 
@@ -74,7 +73,7 @@ class TakePictureForm(PicturesForm):
     pictures = _PicturesField(
         label=_("Picture of the QR code"),
         help_text=_("Hold the camera straight and near, so that the whole code is in it. No picture is kept."),
-        widget=_Pictures(attrs={"accept": "image/*", "capture": "environment"}),
+        widget=forms.FileInput(attrs={"accept": "image/*", "capture": "environment"}),
         error_messages={"required": _("No picture was taken. Take one.")},
     )
 
@@ -166,6 +165,11 @@ class HandForm(forms.Form):
         return counter
 
     field_order = ("label", "secret", *MORE)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_bound:  # Shown again, it is empty.
+            self.fields["secret"].help_text = _("Type the key again; it is never shown a second time.")
 
     def typed(self) -> Typed:
         """What was typed; what was left empty is as most sites have it."""

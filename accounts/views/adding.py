@@ -57,7 +57,7 @@ def picture(request: VaultRequest) -> HttpResponse:
     taken = request.POST.get("way") == "take"
     kind: type[PicturesForm] = TakePictureForm if taken else PicturesForm
     form = kind(request.POST, request.FILES) if request.method == "POST" else kind()
-    if form.is_bound and not request.FILES and uploads.too_many_bytes(request):
+    if form.is_bound and uploads.too_many_bytes(request):  # What came last was dropped unread.
         form.errors["pictures"] = form.error_class(
             [_("These pictures are too large together; 40 MiB at once are allowed. Add them in several goes.")]
         )
@@ -169,8 +169,6 @@ def _ways(request: VaultRequest, way: str, form: forms.Form) -> HttpResponse:
     if isinstance(form, HandForm):
         context["more"] = [form[name] for name in form.MORE]
         context["says_more"] = form.says_more()
-        if form.is_bound:
-            form.fields["secret"].help_text = _("Type the key again; it is never shown a second time.")
     return page(request, "accounts/add_other.html", context)
 
 

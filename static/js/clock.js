@@ -225,6 +225,10 @@
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) tick();
   });
+  window.addEventListener("online", () => {
+    notBefore = 0;
+    if (failures) ask();
+  });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return; // From the browser's memory: no code until the server has answered.
     unsure = true;

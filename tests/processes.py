@@ -31,7 +31,14 @@ def free_port() -> int:
 def clean_environment(**settings: str) -> dict[str, str]:
     """The environment of a process that knows these settings of Authweb and no others."""
     kept = environment.without_ours()
-    for name in ("DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    for name in (
+        "DJANGO_SETTINGS_MODULE",
+        "DJANGO_ALLOW_ASYNC_UNSAFE",
+        "MAKEFLAGS",
+        "MAKELEVEL",
+        "MFLAGS",
+        "PYTHONUNBUFFERED",
+    ):
         kept.pop(name, None)
     return {**kept, **settings}
 

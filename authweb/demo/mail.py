@@ -1,4 +1,4 @@
-"""Mails of the demo go into a folder and are read at /demo/mail/, without a sign-in: one of them has the code for it."""
+"""Mails of the demo go into a folder and are read at /demo/mail/ without a sign-in: one of them has the code for it."""
 
 from __future__ import annotations
 

@@ -66,6 +66,18 @@ def test_demo_ends_with_all_its_processes_on_ctrl_c(demo: Started, settings: dic
         get(settings["PORT"], "/healthz")
 
 
+def test_make_run_ends_with_all_its_processes_on_the_terminals_ctrl_c(settings: dict[str, str]) -> None:
+    with Started(["make", "run", f"PORT={settings['PORT']}"], settings={"DATA_DIR": settings["DATA_DIR"]}) as run:
+        run.wait_for("Ctrl-C ends it.")
+        children = run.children()
+
+        os.killpg(run.process.pid, signal.SIGINT)  # As a terminal does: make and what it started hear it together.
+
+        run.process.wait(20)
+        assert [pid for pid in children if processes.is_alive(pid)] == []
+        assert "Traceback" not in run.output
+
+
 def test_demo_ends_when_a_part_of_it_ends(demo: Started) -> None:
     children = demo.children()
 

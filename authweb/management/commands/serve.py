@@ -32,7 +32,7 @@ class Command(BaseCommand):
         code = serving.together(
             [serving.site(host=host, port=settings.PORT, workers=workers), serving.tidy()],
             up=lambda: serving.answers(settings.PORT),
-            told=lambda: self.stdout.write(f"Authweb answers at {settings.SITE_URL}, here on {host}:{settings.PORT}."),
+            told=lambda: print(f"Authweb answers at {settings.SITE_URL}, here on {host}:{settings.PORT}.", flush=True),
         )
         if code:
             raise CommandError("The server ended by itself.", returncode=code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,10 @@ class Command(BaseCommand):
         serving.refuse_taken("127.0.0.1", settings.PORT)
         Path(settings.DATA_DIR).mkdir(parents=True, exist_ok=True)
         if not Path(settings.SERVER_KEYS_FILE).exists():
-            call_command("keys", "init", stdout=self.stderr)
+            call_command("keys", "init", stdout=io.StringIO())
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable")
-        call_command("keys", "check", stdout=self.stderr)
+        call_command("keys", "check", stdout=io.StringIO())
         people.seed()
         connection.close()
         code = serving.together(
@@ -48,3 +49,4 @@ class Command(BaseCommand):
             f"  kept in           {settings.DATA_DIR}\n"
             "Ctrl-C ends it.\n"
         )
+        self.stdout.flush()

@@ -86,7 +86,7 @@ def mail_leaves_this_machine(**_: object) -> list[checks.CheckMessage]:
 @checks.register(checks.Tags.security, deploy=True)
 def demo_is_off(**_: object) -> list[checks.CheckMessage]:
     """The demo's keys and passwords are public."""
-    if settings.DEMO or settings.DEBUG:
+    if settings.AT_HOME:
         return [checks.Error("DEMO and DEBUG are for one's own machine.", hint="Unset both.", id="accounts.E006")]
     return []
 

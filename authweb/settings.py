@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -22,17 +20,19 @@ DEBUG = env.flag("DEBUG", False)
 DEMO = env.flag("DEMO", False)
 if DEMO and not DEBUG:
     raise ImproperlyConfigured("DEMO=1 is refused unless DEBUG=1: the demo's keys and passwords are public.")
+AT_HOME = DEBUG  # On one's own machine: http will do, and static files come as they lie.
+DEBUG = AT_HOME and not DEMO  # The demo shows the pages that people get, those of errors too.
 
 PORT = env.number("PORT", 8000, least=1, most=65535)
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var" / (f"demo-{PORT}" if DEMO else "data"))))
 
 # The address people type. Passkeys, mailed links and the callbacks of providers hang on it for ever.
-SITE_URL = env.text("SITE_URL", f"http://localhost:{PORT}" if DEBUG else "").rstrip("/")
+SITE_URL = env.text("SITE_URL", f"http://localhost:{PORT}" if AT_HOME else "").rstrip("/")
 _site = urlsplit(SITE_URL)
 if _site.scheme not in ("http", "https") or not _site.hostname or _site.path or _site.query:
     raise ImproperlyConfigured(f"SITE_URL={SITE_URL!r}: write the address people type, as in https://auth.example.org.")
 HTTPS = _site.scheme == "https"
-if not HTTPS and not DEBUG:
+if not HTTPS and not AT_HOME:
     raise ImproperlyConfigured(f"SITE_URL={SITE_URL!r}: https is required unless DEBUG=1.")
 
 SECRET_KEY = env.secret("SECRET_KEY")
@@ -43,7 +43,7 @@ if len(SECRET_KEY) < 50:
 if SECRET_KEY.startswith("demo:") and not DEMO:
     raise ImproperlyConfigured("SECRET_KEY is the demo's: make one of your own.")
 
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [_site.hostname]
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [_site.hostname, *(["127.0.0.1", "[::1]"] if AT_HOME else [])]
 CSRF_TRUSTED_ORIGINS: list[str] = [SITE_URL] if HTTPS else []
 SERVER_KEYS_FILE = Path(env.text("SERVER_KEYS_FILE", str(DATA_DIR / "server-keys.txt")))
 
@@ -125,13 +125,13 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},  # Nothing that people send is kept as a file.
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if AT_HOME
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_KEEP_ONLY_HASHED_FILES = True
-WHITENOISE_USE_FINDERS = DEBUG
-WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_KEEP_ONLY_HASHED_FILES = False  # The web app manifest names its icons by their plain names.
+WHITENOISE_USE_FINDERS = AT_HOME
+WHITENOISE_AUTOREFRESH = AT_HOME
 
 # Pictures are read in memory and never reach the disk.
 FILE_UPLOAD_HANDLERS = ["accounts.uploads.SmallMemoryUploads"]
@@ -141,7 +141,7 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 100  # Of pictures 20 are read; who sends more is
 
 # -- Mail -------------------------------------------------------------------------------------------------------------
 
-globals().update(databases.mail(env.text("EMAIL_URL", "" if not DEBUG else "console://")))
+globals().update(databases.mail(env.text("EMAIL_URL", "" if not AT_HOME else "console://")))
 if DEMO and not env.text("EMAIL_URL"):
     EMAIL_BACKEND = "authweb.demo.mail.Backend"  # Into DATA_DIR, to be read at /demo/mail/.
 DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"Authweb <authweb@{_site.hostname}>")
@@ -203,7 +203,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXIES", 0, least=0, most=9)
 
 # -- Cookies and headers ----------------------------------------------------------------------------------------------
 
-# Browsers tie `__Host-` to https. Without it, in DEBUG alone, names are plain; the demo's carry the port, which
+# Browsers tie `__Host-` to https. Without it, at home alone, names are plain; the demo's carry the port, which
 # browsers do not tell apart by themselves.
 _prefix, _suffix = ("__Host-" if HTTPS else ""), (f"-{PORT}" if DEMO else "")
 SESSION_COOKIE_NAME = f"{_prefix}session{_suffix}"

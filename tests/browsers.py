@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.environment import ROOT
 
-OWN = ROOT / ".browsers"
+OWN = Path(os.environ.get("PLAYWRIGHT_BROWSERS_PATH") or ROOT / ".browsers")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 INSTALL = "apt-get install chromium fonts-noto-core fonts-noto-color-emoji, dnf install chromium, or pacman -S chromium"
@@ -93,7 +93,10 @@ def download() -> str:
     """Playwright's own shell into .browsers/. Empty, or what went wrong."""
     print("Getting a browser for the tests into .browsers/", file=sys.stderr)
     done = _playwright("install", "--only-shell", "chromium")
-    return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()[-500:]
+    if done.returncode == 0:
+        return ""
+    said = (done.stderr + done.stdout).strip()
+    return next((line for line in said.splitlines() if line.startswith("Error:")), said[-300:])
 
 
 def _on_path() -> list[Path]:

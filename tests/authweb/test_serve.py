@@ -102,6 +102,7 @@ def test_proxy_of_the_deployment_leads_to_the_server(settings: dict[str, str]) -
     assert f"\nreverse_proxy 127.0.0.1:{port[1]} {{\n" in caddy.replace("\t", "")
     assert f"\n{host[1]} {{\n" in caddy
     assert "encode" not in re.sub(r"#.*", "", caddy)
+    assert re.search(r"^\s*request_buffers \d+MB$", caddy, re.MULTILINE) is not None
 
 
 def test_serve_refuses_while_migrations_are_open(settings: dict[str, str]) -> None:

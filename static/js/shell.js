@@ -21,6 +21,9 @@
     zone.elements.time_zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
     fetch(zone.action, { method: "POST", body: new FormData(zone) }).catch(() => {});
   }
+  // Beside the list, the row of the open account is in sight.
+  document.querySelector(".row-open")?.scrollIntoView({ block: "nearest" });
+
   const summary = document.querySelector(".errors");
   if (summary) summary.focus();
 })();

@@ -24,6 +24,7 @@ from accounts.models import Device, KeySlot, SlotKind, User, Vault, VaultState
 from accounts.vault import keys
 from accounts.vault.errors import VaultError
 
+_NO_DEVICE = bytes(16)
 _DEVICES_AT_MOST = 8  # People may share a browser; a pile of cookies is none of that.
 
 
@@ -69,11 +70,11 @@ def cookies_of(request: HttpRequest) -> dict[str, keys.DeviceCookie]:
 
 
 def of(request: HttpRequest) -> Arrival | None:
-    """What the session cookie and the device cookies of a request point to; None without either."""
+    """What the session cookie and the device cookies of a request point to; None without a session."""
     session_key = request.COOKIES.get(settings.SESSION_COOKIE_NAME)
-    cookies = cookies_of(request)
-    if not session_key or not cookies or "\x00" in session_key:
+    if not session_key or "\x00" in session_key:
         return None
+    cookies = cookies_of(request)
     by_id = {cookie.device: (name, cookie) for name, cookie in cookies.items()}
     rows = _rows(session_key, list(by_id))
     if not rows:
@@ -139,7 +140,7 @@ def _readers() -> tuple[_Reader, ...]:
 
 def _rows(session_key: str, device_ids: list[bytes]) -> list[list[Any]]:
     adapt = Device._meta.get_field("id").get_db_prep_value
-    ids = [adapt(UUID(bytes=device_id), connection) for device_id in device_ids]
+    ids = [adapt(UUID(bytes=device_id), connection) for device_id in device_ids or [_NO_DEVICE]]
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(_query() % ", ".join(["%s"] * len(ids)), [*ids, session_key, now])

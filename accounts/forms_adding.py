@@ -30,7 +30,7 @@ class _PicturesField(forms.FileField):
 
     def clean(self, data: Any, initial: Any = None) -> list[tuple[str, bytes]]:
         """All of them, read; they are in memory."""
-        files: list[UploadedFile] = data if isinstance(data, list | tuple) else [data] if data else []
+        files: list[UploadedFile[Any]] = [data] if isinstance(data, UploadedFile) else list(data or ())
         if not files:
             raise forms.ValidationError(self.error_messages["required"], code="required")
         return [(file.name or "", file.read()) for file in files]
@@ -219,7 +219,7 @@ class ConfirmForm(forms.Form):
 
     def __init__(self, *args: Any, waiting: Waiting, **kwargs: Any) -> None:
         initial = {"issuer": waiting.issuer, "name": waiting.name, "keep": self.BOTH}
-        super().__init__(*args, initial=initial, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": initial})
         self._id = waiting.id
         if waiting.relation is not Relation.CLASH:
             del self.fields["keep"]
@@ -244,7 +244,7 @@ class ChooseForm(forms.Form):
 
     def __init__(self, *args: Any, preview: Preview, **kwargs: Any) -> None:
         ids = [waiting.id for waiting in preview.addable]
-        super().__init__(*args, initial={"chosen": ids}, **kwargs)
+        super().__init__(*args, **{**kwargs, "initial": {"chosen": ids}})
         self.fields["chosen"].choices = [(id, id) for id in ids]  # type: ignore[attr-defined]
 
     def ticked(self) -> frozenset[str]:

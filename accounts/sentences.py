@@ -83,8 +83,8 @@ def settings(of: Settings) -> str:
         return _("Steam: 5 letters and digits, new every 30 seconds.")
     if of.type is Type.HOTP:
         if of.algorithm is Algorithm.SHA1:
-            return _("%(digits)s digits, by counter. The next one is %(counter)s.") % facts
-        return _("%(digits)s digits, by counter, with %(hash)s. The next one is %(counter)s.") % facts
+            return _("%(digits)s digits, by counter. It stands at %(counter)s.") % facts
+        return _("%(digits)s digits, by counter, with %(hash)s. It stands at %(counter)s.") % facts
     if of.algorithm is Algorithm.SHA1:
         return (
             ngettext(

@@ -23,7 +23,7 @@ from accounts.services.codes import Code
 from accounts.services.policy import Act
 from accounts.services.vaults import OpenVault
 from accounts.vault import encoding, formats, keys, qr, uri
-from accounts.vault.entry import LARGEST_COUNTER, Algorithm, Entry, Type
+from accounts.vault.entry import DEFAULT_DIGITS, DEFAULT_PERIOD, LARGEST_COUNTER, Algorithm, Entry, Type
 from accounts.vault.errors import (
     Damaged,
     Note,
@@ -117,6 +117,12 @@ class Waiting:
     listed: Listed | None
     same_key: Listed | None
     code: Code | None
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether its codes are made as on most sites: by time, SHA-1, 6 digits, 30 seconds."""
+        settings = (self.type, self.algorithm, self.digits, self.period)
+        return settings == (Type.TOTP, Algorithm.SHA1, DEFAULT_DIGITS, DEFAULT_PERIOD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -285,7 +285,7 @@ def _several(form: ChooseForm, preview: Preview) -> dict[str, Any]:
             {
                 "waiting": waiting,
                 "ticked": waiting.id in ticked,
-                "settings": sentences.settings(waiting),
+                "settings": "" if waiting.is_usual else sentences.settings(waiting),
                 "notes": [sentences.note(note) for note in waiting.notes if note not in common],
             }
             for waiting in preview.waiting

@@ -141,10 +141,10 @@ def test_a_sentence_is_made_of_its_facts(error: ParseError, said: str) -> None:
         ({"period": 60, "digits": 8}, "8 digits, new every 60 seconds."),
         ({"period": 1}, "6 digits, new every second."),
         ({"algorithm": Algorithm.SHA256}, "6 digits, new every 30 seconds, with SHA-256."),
-        ({"type": Type.HOTP, "counter": 1041}, "6 digits, by counter. The next one is 1,041."),
+        ({"type": Type.HOTP, "counter": 1041}, "6 digits, by counter. It stands at 1,041."),
         (
             {"type": Type.HOTP, "algorithm": Algorithm.SHA512},
-            "6 digits, by counter, with SHA-512. The next one is 0.",
+            "6 digits, by counter, with SHA-512. It stands at 0.",
         ),
         ({"type": Type.STEAM}, "Steam: 5 letters and digits, new every 30 seconds."),
     ],

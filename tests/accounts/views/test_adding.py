@@ -613,6 +613,8 @@ def test_several_accounts_are_ticked_one_by_one(alice_phone: Visitor) -> None:
     assert "4 accounts were read. Those with a tick are added." in read
     assert read.count("Already in your list") == 1
     assert read.count("Same name, different key: with the tick you keep both") == 1
+    assert read.count("seconds") == 0
+    assert read.count("6 digits, by counter. It stands at 5.") == 1
     assert "data-codes" not in page.content.decode()
     done = alice_phone.client.post(address, {"chosen": [boxes[0][0], boxes[1][0]]})
     assert said(done) == ["2 added."]
@@ -669,7 +671,7 @@ def test_a_counter_shows_its_code_once_for_all(alice_phone: Visitor) -> None:
 
     shown = otp.Hotp(Secret(SECRET)).at(5)
     assert f'data-copy="{shown}"' in page.content.decode()
-    assert "6 digits, by counter. The next one is 5." in text_of(page)
+    assert "6 digits, by counter. It stands at 5." in text_of(page)
     finish(alice_phone, address)
     (entry,) = alice_phone.entries
     answer = post(alice_phone, "next-code", {}, entry.id)

@@ -245,6 +245,22 @@ class Draft(models.Model):
         return f"{self.kind} {self.id}"
 
 
+class AppendOnly(TypeError):
+    """What happened is not rewritten: lines of activity go with their owner alone."""
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Activity, many lines at a time: read and added to."""
+
+    def update(self, **_: Any) -> int:
+        """Refused."""
+        raise AppendOnly
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Refused; with a user they go by cascade."""
+        raise AppendOnly
+
+
 class Event(models.Model):
     """One line of activity. Rows are added, never changed."""
 
@@ -256,6 +272,8 @@ class Event(models.Model):
     reference = models.CharField(_("reference"), max_length=16, blank=True)
     at = models.DateTimeField(_("when"))
 
+    objects = EventQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("activity")
         verbose_name_plural = _("activity")
@@ -264,3 +282,13 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tag} {self.at:%Y-%m-%d %H:%M}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Add the line. Raises AppendOnly for one that is there."""
+        if not self._state.adding:
+            raise AppendOnly
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Refused."""
+        raise AppendOnly

@@ -42,8 +42,8 @@ class Tag(StrEnum):
     SIGN_IN_FAILED = "sign_in:session:refused"
     FACTOR_FAILED = "sign_in:factor:refused"
     SIGNED_UP = "people:person:signed_up"
-    PASSWORD_CHANGED = "sign_in:password:changed"
-    PASSWORD_RESET = "sign_in:password:reset"
+    PASSWORD_CHANGED = "sign_in:password:changed"  # noqa: S105 - a tag
+    PASSWORD_RESET = "sign_in:password:reset"  # noqa: S105 - a tag
     ADDRESS_ADDED = "sign_in:address:added"
     ADDRESS_CHANGED = "sign_in:address:changed"
     ADDRESS_REMOVED = "sign_in:address:removed"
@@ -62,6 +62,7 @@ class Line:
     sentence: str | Promise
     group: str
     mailed: bool = False
+    undone: bool = False  # "Undo" stands beside it while the state before is kept.
 
 
 TAGS: Mapping[Tag, Line] = {
@@ -77,11 +78,11 @@ TAGS: Mapping[Tag, Line] = {
     Tag.ENTRY_RENAMED: Line(_("An account was renamed."), "list"),
     Tag.ENTRY_NOTED: Line(_("The note of an account was changed."), "list"),
     Tag.ENTRY_PINNED: Line(_("An account was pinned or unpinned."), "list"),
-    Tag.ENTRY_TRASHED: Line(_("An account was moved to Trash."), "list"),
+    Tag.ENTRY_TRASHED: Line(_("An account was moved to Trash."), "list", undone=True),
     Tag.ENTRY_PUT_BACK: Line(_("An account was put back from Trash."), "list"),
     Tag.ENTRY_DELETED: Line(_("An account was deleted for good."), "list"),
     Tag.ENTRY_COUNTED: Line(_("A counter account gave its next code."), "list"),
-    Tag.LIST_ORDERED: Line(_("The order of the list was changed."), "list"),
+    Tag.LIST_ORDERED: Line(_("The order of the list was changed."), "list", undone=True),
     Tag.LIST_UNDONE: Line(_("A change of the list was undone."), "list"),
     Tag.LIST_MENDED: Line(_("The list was damaged; its last good state was put back."), "list", mailed=True),
     Tag.SIGNED_IN: Line(_("You signed in."), "sign_in"),

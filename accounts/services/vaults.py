@@ -97,7 +97,7 @@ def change(
         row.version, row.changed_at = row.version + 1, at
         row.save(update_fields=["version", "changed_at"])
         _keep(row, sealing.seal(after, vault.key, row.id.bytes, row.version), act=tag, at=at)
-        activity.record(tag, user=vault.user, device=vault.device, at=at, facts={**(facts or {}), "state": row.version})
+        activity.record(tag, user=vault.user, device=vault.device, at=at, facts=_facts(row, facts))
         changed.send(Vault, vault=row, before=before, after=after, at=at)
     vault.row, vault.opened, vault.sealed = row, after, None
     return after
@@ -203,6 +203,17 @@ def expire(at: datetime) -> int:
 def seconds(moment: datetime) -> int:
     """A time as the core knows it: whole seconds since 1970."""
     return int(moment.timestamp())
+
+
+def _facts(row: Vault, facts: dict[str, Any] | None) -> dict[str, Any]:
+    """What a line of activity says of the state it made, so that it can be undone from there."""
+    return {**(facts or {}), "list": str(row.pk), "state": row.version}
+
+
+def undoable(vault: OpenVault) -> frozenset[int]:
+    """Numbers of the states whose making can be undone: the one before is kept."""
+    kept = VaultState.objects.filter(vault=vault.row.pk).values_list("version", flat=True)
+    return frozenset(version + 1 for version in kept if version < vault.row.version)
 
 
 def _newest(row: Vault) -> bytes:

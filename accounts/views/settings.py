@@ -17,6 +17,7 @@ from accounts.http import UserRequest, go, page, said
 from accounts.models import Event
 from accounts.services import activity as activity_service
 from accounts.services import devices, vaults
+from accounts.services.vaults import OpenVault
 
 _EVENTS_A_PAGE = 50
 GROUPS = {
@@ -75,6 +76,15 @@ def time_zone(request: UserRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
+def _undo(event: Event, vault: OpenVault | None, undoable: frozenset[int]) -> int | None:
+    """The state to undo, where this line can be undone in the list that is open here."""
+    line = activity_service.TAGS.get(event.tag)  # type: ignore[call-overload]
+    if vault is None or line is None or not line.undone or event.facts.get("list") != str(vault.row.pk):
+        return None
+    state = event.facts.get("state")
+    return state if state in undoable else None
+
+
 def _events(request: UserRequest, group: str) -> QuerySet[Event]:
     events = Event.objects.filter(user=request.user)
     if group:
@@ -88,7 +98,9 @@ def activity(request: UserRequest) -> HttpResponse:
     group = request.GET.get("group", "")
     group = group if group in GROUPS else ""
     events = Paginator(_events(request, group), _EVENTS_A_PAGE).get_page(request.GET.get("page"))
-    lines = [(event, activity_service.sentence(event)) for event in events]
+    vault = devices.enter(request)
+    undoable = vaults.undoable(vault) if vault else frozenset()
+    lines = [(event, activity_service.sentence(event), _undo(event, vault, undoable)) for event in events]
     return page(request, "accounts/activity.html", {"events": events, "lines": lines, "groups": GROUPS, "group": group})
 
 

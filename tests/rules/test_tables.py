@@ -95,7 +95,7 @@ def test_mail_that_goes_nowhere_is_refused() -> None:
 
 
 def test_demo_in_production_is_refused() -> None:
-    with override_settings(DEBUG=False, DEMO=False):
+    with override_settings(AT_HOME=False):
         assert checks.demo_is_off() == []
-    with override_settings(DEBUG=False, DEMO=True):
+    with override_settings(AT_HOME=True):
         assert [found.id for found in checks.demo_is_off()] == ["accounts.E006"]

@@ -47,7 +47,7 @@ class Command(BaseCommand):
         for path in sorted(folder.glob("*/LC_MESSAGES/django.po")):
             with path.open("rb") as file:
                 translated = read_po(file, locale=path.parent.parent.name)
-            translated.update(template)
+            translated.update(template, no_fuzzy_matching=True)
             with path.open("wb") as file:
                 write_po(file, translated, no_location=True, sort_output=True)
             with path.with_suffix(".mo").open("wb") as file:

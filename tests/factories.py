@@ -123,7 +123,9 @@ def _signed_in(user: User) -> Visitor:
 def _record_sign_in(client: Client, user: User, *, at: float) -> None:
     """As allauth notes it, so that a fresh sign-in is fresh and a stale one stale."""
     session = client.session
-    session["account_authentication_methods"] = [{"method": "password", "at": at, "email": user.email, "reauthenticated": True}]
+    session["account_authentication_methods"] = [
+        {"method": "password", "at": at, "email": user.email, "reauthenticated": True}
+    ]
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
 

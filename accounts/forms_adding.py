@@ -51,10 +51,6 @@ class _SecretLine(_NotRepeated, forms.TextInput):
 class _SecretLines(_NotRepeated, forms.Textarea):
     """Several lines."""
 
-    def get_context(self, name: str, value: object, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Without a value, whoever asks."""
-        return super().get_context(name, None, attrs)
-
 
 class PicturesForm(forms.Form):
     """Pictures of QR codes, chosen."""

@@ -369,13 +369,9 @@ def renew(vault: OpenVault, draft_id: UUID, *, at: datetime) -> UUID:
 
 
 def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
-    """Whether this device said yes to a draft that is gone: the second of two clicks, or the way back to its page."""
+    """Whether this person said yes to a draft that is gone: the second of two clicks, or the way back to its page."""
     since = at - 2 * settings.DRAFT_KEPT
-    return (
-        vault.user.events.filter(at__gte=since, tag=Tag.ENTRY_ADDED, device=vault.device)
-        .filter(facts__draft=str(draft_id))
-        .exists()
-    )
+    return vault.user.events.filter(at__gte=since, tag=Tag.ENTRY_ADDED, facts__draft=str(draft_id)).exists()
 
 
 # -- The draft's document ---------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.core.mail import EmailMessage
 from django.db.models.signals import pre_save
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -69,7 +69,7 @@ _SIGN_UP = ("account_signup", "account_signup_by_passkey", "socialaccount_signup
 # -- People and their sign-in -----------------------------------------------------------------------------------------
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] - allauth comes without types
     """Sign-up, sign-in and their limits."""
 
     error_messages: ClassVar[dict[str, Any]] = {
@@ -176,7 +176,10 @@ class AccountAdapter(DefaultAccountAdapter):
         headers: dict[str, str] | None = None,
     ) -> EmailMessage:
         """Mails name this server by SITE_URL, never by the Host that a request claimed."""
-        return super().render_mail(template_prefix, email, {**context, "site": settings.SITE_URL}, headers)
+        mail: EmailMessage = super().render_mail(
+            template_prefix, email, {**context, "site": settings.SITE_URL}, headers
+        )
+        return mail
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Mail a code. Where no mail leaves this server, say so: the person would wait for it."""
@@ -225,7 +228,7 @@ def _seconds_to_wait(request: HttpRequest, key: str) -> float:
 # -- Outside sign-ins -------------------------------------------------------------------------------------------------
 
 
-class SocialAccountAdapter(DefaultSocialAccountAdapter):
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc] - allauth comes without types
     """Sign-in with Microsoft, Apple or an OpenID issuer: linked by the person alone, never found by an address."""
 
     error_messages: ClassVar[dict[str, Any]] = {
@@ -302,7 +305,7 @@ _UNTRUSTED = gettext_lazy("The answer of %(provider)s could not be trusted.")
 _LOST = gettext_lazy("It was begun too long ago, or in another browser.")
 
 
-def not_finished(request: HttpRequest, provider: str, reason: Any) -> Any:
+def not_finished(request: HttpRequest, provider: str, reason: Any) -> HttpResponse:
     """The page on which a ceremony with a provider ends that came to nothing: one sentence and a next step."""
     return page(
         request,
@@ -312,12 +315,12 @@ def not_finished(request: HttpRequest, provider: str, reason: Any) -> Any:
     )
 
 
-def unreachable(request: HttpRequest, provider: str) -> Any:
+def unreachable(request: HttpRequest, provider: str) -> HttpResponse:
     """The page for a provider that does not answer."""
     return not_finished(request, provider, _UNREACHABLE)
 
 
-def untrusted(request: HttpRequest, provider: str) -> Any:
+def untrusted(request: HttpRequest, provider: str) -> HttpResponse:
     """The page for an answer that no provider gives."""
     return not_finished(request, provider, _UNTRUSTED)
 
@@ -346,7 +349,7 @@ def _keep_the_label_alone(sender: Any, instance: SocialAccount, **_: Any) -> Non
 # -- Second factors ---------------------------------------------------------------------------------------------------
 
 
-class MFAAdapter(DefaultMFAAdapter):
+class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc] - allauth comes without types
     """Passkeys, one-time codes, recovery codes."""
 
     error_messages: ClassVar[dict[str, Any]] = {

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 from allauth.urls import urlpatterns as of_allauth
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponseBase
 from django.urls import URLPattern, URLResolver, path
 
 from accounts.http import View, fresh_sign_in
@@ -16,8 +19,18 @@ def _as_it_is(view: View) -> View:
     return view
 
 
+def _absent(view: View) -> View:
+    """Guard: this page is not there."""
+
+    @login_not_required
+    def nothing(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        raise Http404
+
+    return nothing
+
+
 # What guards each page. A page that changes ways in asks for a fresh sign-in before it is shown.
-GUARDS: Mapping[str, object] = {
+GUARDS: Mapping[str, Callable[[View], View]] = {
     # Entrances: answer who is not signed in.
     "account_login": _as_it_is,
     "account_logout": _as_it_is,
@@ -54,10 +67,10 @@ GUARDS: Mapping[str, object] = {
     "mfa_remove_webauthn": sign_in.not_the_last,
     "usersessions_list": sign_in.everywhere_else,
     # Outside sign-ins.
-    "socialaccount_login_cancelled": _as_it_is,
-    "socialaccount_login_error": _as_it_is,
+    "socialaccount_login_cancelled": _absent,  # A ceremony that fails ends on a page of ours, at the callback.
+    "socialaccount_login_error": _absent,
     "socialaccount_signup": _as_it_is,
-    "socialaccount_connections": fresh_sign_in,
+    "socialaccount_connections": sign_in.links,
     "openid_connect_login": identity.begins,
     "openid_connect_callback": identity.ends,
     "apple_login": identity.begins,
@@ -84,9 +97,8 @@ def _guarded(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[URLPatter
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
             yield URLResolver(pattern.pattern, list(_guarded(pattern.url_patterns)), pattern.default_kwargs)
-        elif pattern.name in GUARDS:
-            guard = GUARDS[pattern.name]
-            yield URLPattern(pattern.pattern, guard(pattern.callback), pattern.default_args, pattern.name)  # type: ignore[operator]
+        elif guard := GUARDS.get(pattern.name or ""):
+            yield URLPattern(pattern.pattern, guard(pattern.callback), pattern.default_args, pattern.name)
 
 
 urlpatterns: list[URLPattern | URLResolver] = [

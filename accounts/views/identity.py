@@ -79,8 +79,10 @@ def posted_by_apple(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if int(request.META.get("CONTENT_LENGTH") or 0) > _APPLE_MOST_BYTES:
             return HttpResponse(status=413)
-        allowed = ratelimit.consume(request, app="accounts", action="apple_callback", config=_APPLE_RATE)
-        return view(request, *args, **kwargs) if allowed else ratelimit.respond_429(request)
+        if not ratelimit.consume(request, app="accounts", action="apple_callback", config=_APPLE_RATE):
+            limited: HttpResponse = ratelimit.respond_429(request)
+            return limited
+        return view(request, *args, **kwargs)
 
     guarded.cross_site_post_exempt = True  # type: ignore[attr-defined]
     return guarded
@@ -105,14 +107,15 @@ def _let_through_what_may(request: HttpRequest) -> None:
     if onward:
         kept[REDIRECT_FIELD_NAME] = onward
     request.GET = kept  # type: ignore[assignment]
-    request.POST = QueryDict()  # type: ignore[misc]
+    request.POST = QueryDict()
 
 
 def _watched(answer: Callable[[], HttpResponseBase], request: HttpRequest, provider: Provider) -> HttpResponseBase:
     try:
         return answer()
     except ImmediateHttpResponse as ended:
-        return ended.response
+        response: HttpResponse = ended.response
+        return response
     except FAULTS as error:
         # By kind and place: the text of these errors quotes what the provider sent, tokens included.
         trace = error.__traceback__

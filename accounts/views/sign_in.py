@@ -100,6 +100,18 @@ def everywhere_else(view: View) -> View:
     return guarded
 
 
+def links(view: View) -> View:
+    """Guard: after a fresh sign-in outside accounts are linked and unlinked, where this server knows any provider."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not sign_in.outside_providers():
+            return go(request, _HERE)
+        return fresh_sign_in(view)(request, *args, **kwargs)
+
+    return guarded
+
+
 def not_the_last(view: View) -> View:
     """Guard: after a fresh sign-in a passkey is removed, unless it is the last way in."""
 
@@ -141,7 +153,9 @@ def again(request: UserRequest) -> HttpResponseBase:
         return go(request, onward)
     address = EmailAddress.objects.filter(user=request.user, verified=True).order_by("-primary").first()
     if request.method == "POST" and address is not None:
-        limited = ratelimit.consume_or_429(request, action="reset_password", key=address.email.lower())
+        limited: HttpResponse | None = ratelimit.consume_or_429(
+            request, action="reset_password", key=address.email.lower()
+        )
         if limited:
             return limited
         PasswordResetVerificationProcess.initiate(request=request, user=request.user, email=address.email)

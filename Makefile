@@ -34,7 +34,7 @@ test: $(VENV)/test.stamp
 
 test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
-	$(PY) -m pytest --long $(TESTS)
+	$(PY) -m pytest --long --timeout=3600 $(TESTS)
 
 test-postgres: $(VENV)/test.stamp
 	$(PY) -m tests.postgres $(TESTS)
@@ -45,7 +45,7 @@ check: $(VENV)/test.stamp
 	$(AS_DEMO) $(PY) -m mypy
 	$(PY) -m djlint --quiet --lint templates authweb/demo/templates
 	$(PY) -c "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
-	$(AS_DEMO) $(PY) manage.py makemigrations --check --dry-run
+	$(AS_DEMO) DATABASE_URL=sqlite:///:memory: $(PY) manage.py makemigrations --check --dry-run
 	$(AS_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 
 bench: $(VENV)/test.stamp

@@ -28,13 +28,20 @@ serve: $(VENV)/run.stamp
 
 # -- Check ------------------------------------------------------------------------------------------------------------
 
-test: $(VENV)/test.stamp
+# The core under coverage, each branch of it; then all the rest. TESTS=tests/rules or ROW=T16 runs those alone.
+test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
-	$(PY) -m pytest $(TESTS)
+ifneq ($(TESTS)$(ROW),)
+	$(PY) -m pytest $(FORM) $(TESTS)
+else
+	@mkdir -p build; failed=0; \
+	$(PY) -m coverage run --data-file=build/coverage --source=accounts.vault -m pytest $(FORM) tests/accounts/vault || failed=1; \
+	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
+	$(PY) -m pytest $(FORM) --ignore=tests/accounts/vault || failed=1; \
+	exit $$failed
+endif
 
-test-long: $(VENV)/test.stamp
-	@$(PY) -m tests.browsers
-	$(PY) -m pytest --long --timeout=3600 $(TESTS)
+test-long: FORM := --long --timeout=3600
 
 test-postgres: $(VENV)/test.stamp
 	$(PY) -m tests.postgres $(TESTS)

@@ -66,9 +66,7 @@ class EntryForm(forms.Form):
 
     issuer = forms.CharField(label=_("Site"), max_length=256, required=False)
     name = forms.CharField(label=_("Account name"), max_length=256, required=False)
-    note = forms.CharField(
-        label=_("Note"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3})
-    )
+    note = forms.CharField(label=_("Note"), max_length=2000, required=False, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class CodesForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 # allauth brings pages for sessions, seeds of second factors and tokens. None of them is for staff to read.
-SHOWN = frozenset({"accounts.User", "accounts.Device", "accounts.Event", "account.EmailAddress", "auth.Group"})
+SHOWN = frozenset({"accounts.User", "accounts.Device", "accounts.Event", "auth.Group"})
 
 
 class Site(AdminSite):

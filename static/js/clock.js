@@ -38,7 +38,7 @@
   // -- Accounts ------------------------------------------------------------------------------------------------------
   const read = (element) => ({
     element,
-    id: element.dataset.account,
+    id: element.dataset.account.replace("-page", ""), // On its own page an account stands beside its row.
     step: Number(element.dataset.step),
     period: Number(element.dataset.period),
     width: Number(element.dataset.width),

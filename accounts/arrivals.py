@@ -105,7 +105,7 @@ def _query() -> str:
     )
     session, device, user, slot, vault, state = (quote(model._meta.db_table) for model in _MODELS)
     return (
-        f"SELECT {columns} FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "
+        f"SELECT {columns} FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "  # noqa: S608 - names alone
         f"LEFT JOIN {user} t2 ON t2.id = t1.user_id "
         f"LEFT JOIN {slot} t3 ON t3.device_id = t1.id AND t3.kind = '{SlotKind.BROWSER.value}' "
         f"LEFT JOIN {vault} t4 ON t4.id = t3.vault_id "

@@ -220,6 +220,7 @@ CSRF_FAILURE_VIEW = "authweb.views.csrf_failure"
 
 SECURE_SSL_REDIRECT = HTTPS and env.flag("SSL_REDIRECT", True)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_SSL_HOST = _site.netloc if HTTPS else None  # Never to the Host that a request claims.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and env.flag("HSTS_SUBDOMAINS", False)

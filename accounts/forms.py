@@ -25,8 +25,9 @@ _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class DeviceForm(forms.Form):
-    """A browser becomes a device."""
+    """A browser becomes a device. Its id is made with the form, so that a second click is known as one."""
 
+    device_id = forms.UUIDField(widget=forms.HiddenInput)
     name = forms.CharField(label=_("Name"), max_length=64)
     type = forms.TypedChoiceField(
         label=_("Type"), choices=DeviceType.choices, coerce=DeviceType, widget=forms.RadioSelect

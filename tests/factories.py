@@ -91,6 +91,12 @@ def grown_stale(visitor: Visitor) -> Visitor:
     return visitor
 
 
+def grown_fresh(visitor: Visitor) -> Visitor:
+    """The same browser just after a sign-in."""
+    _record_sign_in(visitor.client, visitor.user, at=time.time())
+    return visitor
+
+
 def create_entry(*, on: Visitor, issuer: str = "Example", name: str = "alice@example.org", **fields: Any) -> Entry:
     """Add an account to the list that is open on this browser."""
     entry = an_entry(issuer=issuer, name=name, **fields)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
@@ -28,7 +28,6 @@ from accounts.vault.keys import DeviceCookie
 COOKIE_AGE = timedelta(days=400)  # The most a browser keeps.
 _COOKIE_SENT_AGAIN = timedelta(days=7)
 _SEEN_AGAIN = timedelta(hours=1)
-_SET_UP_TWICE = timedelta(minutes=1)
 _SHARE = 32
 _OF_SESSION = "device"
 
@@ -59,35 +58,37 @@ class Enrolled:
 
 @sensitive_variables()
 @transaction.atomic
-def set_up(user: User, *, name: str, type: DeviceType, at: datetime, separate: bool = False) -> Enrolled:
+def set_up(
+    user: User, *, name: str, type: DeviceType, at: datetime, separate: bool = False, device_id: UUID | None = None
+) -> Enrolled:
     """Enrol a browser with a new list. Raises HasList unless a separate one is asked for.
 
-    A second click on the same button finds the untouched list of the first, whose answer the browser has dropped, and
-    takes its place.
+    `device_id` was made with the form. A second click on its button brings the same one: the browser has dropped the
+    answer to the first, and with it the key, so the second takes the place of that untouched list.
     """
     User.objects.select_for_update().get(pk=user.pk)
-    for vault in Vault.objects.filter(user=user, put_aside_at=None):
-        if vault.version == 1 and at - vault.made_at < _SET_UP_TWICE and not _used_since(vault):
-            Device.objects.filter(slots__vault=vault).delete()
-            vault.delete()
+    twice = Device.objects.filter(pk=device_id).first()
+    if twice is not None:
+        untouched = Vault.objects.filter(user=user, slots__device=twice, slots__used_at=None, version=1)
+        if not untouched.delete()[0]:
+            raise HasList
+        twice.delete()
     if not separate and has_list(user):
         raise HasList
     key = keys.new_vault_key()
     vault = vaults.begin(user, name=name, key=key, at=at)
-    enrolled = _enrol(user, vault, key, name=name, type=type, at=at)
+    enrolled = _enrol(user, vault, key, device_id or uuid4(), name=name, type=type, at=at)
     if separate:
         activity.record(Tag.LIST_BEGUN, user=user, device=enrolled.device, at=at)
     activity.record(Tag.DEVICE_SET_UP, user=user, device=enrolled.device, at=at)
     return enrolled
 
 
-def _used_since(vault: Vault) -> bool:
-    return vault.slots.exclude(used_at=None).exists()
-
-
-def _enrol(user: User, vault: Vault, key: keys.VaultKey, *, name: str, type: DeviceType, at: datetime) -> Enrolled:
+def _enrol(
+    user: User, vault: Vault, key: keys.VaultKey, device_id: UUID, *, name: str, type: DeviceType, at: datetime
+) -> Enrolled:
     device_key, share = keys.new_device_key(), keys.random_bytes(_SHARE)
-    device = Device(user=user, name=name, type=type, made_at=at, seen_at=at, cookie_sent_at=at)
+    device = Device(id=device_id, user=user, name=name, type=type, made_at=at, seen_at=at, cookie_sent_at=at)
     device.verifier = keys.device_verifier(device_key, device.id.bytes)
     device.save(force_insert=True)
     kid, pepper = keyring.pepper()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
@@ -16,9 +16,9 @@ from accounts.models import Device
 from accounts.services import devices
 
 
-def _detected(request: HttpRequest) -> dict[str, str]:
+def _detected(request: HttpRequest) -> dict[str, object]:
     name, type = devices.detect(request.headers.get("User-Agent", ""))
-    return {"name": name, "type": type.value if type else ""}
+    return {"device_id": uuid4(), "name": name, "type": type.value if type else ""}
 
 
 @require_http_methods(["GET", "POST"])
@@ -47,6 +47,7 @@ def _set_up(request: UserRequest, template: str, *, separate: bool) -> HttpRespo
                 type=form.cleaned_data["type"],
                 at=timezone.now(),
                 separate=separate,
+                device_id=form.cleaned_data["device_id"],
             )
         except devices.HasList:
             return go(request, "accounts:open")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -33,22 +34,42 @@ def test_set_up_of_a_second_list_is_refused_unless_separate(alice_phone: Visitor
     assert sorted(Vault.objects.values_list("name", flat=True)) == ["Alice's phone", "Laptop"]
 
 
+def set_up_by_form(visitor: Visitor, device_id: UUID) -> devices.Enrolled:
+    """As the button of one form does it."""
+    return devices.set_up(visitor.user, name="Pixel 9", type=DeviceType.ANDROID, at=timezone.now(), device_id=device_id)
+
+
 def test_second_click_takes_the_place_of_the_first(alice: Visitor) -> None:
-    at = timezone.now()
-    devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at)
+    first, second = (set_up_by_form(alice, UUID(int=7)) for _ in range(2))
 
-    devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at + timedelta(seconds=1))
+    assert [Device.objects.get().pk, Vault.objects.get()] == [UUID(int=7), second.vault]
+    assert first.cookie.key != second.cookie.key
 
-    assert [Device.objects.count(), Vault.objects.count()] == [1, 1]
+
+def test_another_form_takes_no_place(alice: Visitor) -> None:
+    set_up_by_form(alice, UUID(int=7))
+
+    with pytest.raises(devices.HasList):
+        set_up_by_form(alice, UUID(int=8))
+
+    assert Device.objects.get().pk == UUID(int=7)
+
+
+def test_form_with_the_id_of_another_persons_device_takes_nothing(alice: Visitor, bob: Visitor) -> None:
+    assert bob.device is not None
+
+    with pytest.raises(devices.HasList):
+        set_up_by_form(alice, bob.device.pk)
+
+    assert Device.objects.get() == bob.device
 
 
 def test_list_that_was_looked_at_is_never_replaced(alice: Visitor) -> None:
-    at = timezone.now()
-    made = devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at)
-    KeySlot.objects.filter(device=made.device).update(used_at=at)
+    made = set_up_by_form(alice, UUID(int=7))
+    KeySlot.objects.filter(device=made.device).update(used_at=timezone.now())
 
     with pytest.raises(devices.HasList):
-        devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=at + timedelta(seconds=1))
+        set_up_by_form(alice, UUID(int=7))
 
 
 def test_row_holds_no_key_that_opens_the_list(alice_phone: Visitor) -> None:

@@ -47,7 +47,7 @@ ENTRANCES = {
     "socialaccount_login_cancelled": 404,
     "socialaccount_login_error": 404,
 }
-PAGES = sorted(name for name in sign_in_urls.GUARDS if name not in _PROVIDERS)
+PAGES = sorted(name for name in sign_in_urls.GUARDS if not name.startswith(_PROVIDERS))
 # Pages that change ways in. This list is written by hand on purpose: the table must not judge itself.
 CHANGE_WAYS_IN = [
     "account_email",

@@ -169,6 +169,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, form: dict[str, str]) -> None:
         address = urlsplit(self.path)
         name, _, endpoint = address.path.strip("/").partition("/")
+        if name == "favicon.ico":  # A browser asks by itself; a 404 would be an error of its console.
+            self._send(204, b"", "image/x-icon")
+            return
         issuer = self.op.issuers.get(name)
         endpoint = {".well-known/openid-configuration": "discovery"}.get(endpoint, endpoint)
         if issuer is None or endpoint not in ("discovery", "authorize", "token", "userinfo", "jwks"):

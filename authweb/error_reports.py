@@ -39,16 +39,20 @@ class Filter(SafeExceptionReporterFilter):
 
 
 class Reporter(ExceptionReporter):
-    """A report without the query and without the exception's text: both may quote what a person typed."""
+    """A report without the query, names of files and texts of exceptions: all of them may quote what a person sent."""
 
     def get_traceback_data(self) -> dict[str, Any]:
-        """Django's data, the query and the values of the exception left out."""
+        """Django's data; of exceptions, of their causes too, the kind alone."""
         data = super().get_traceback_data()
-        data["exception_value"] = ""
-        data["request_GET_items"] = data["filtered_GET_items"] = []
+        data["exception_value"] = data["exception_notes"] = data["unicode_hint"] = ""
+        data["request_GET_items"] = data["filtered_GET_items"] = data["request_FILES_items"] = []
+        if data.get("template_info"):
+            data["template_info"] = {**data["template_info"], "message": ""}
         data["request_insecure_uri"] = self.request.path if self.request is not None else ""
         for frame in data.get("frames", ()):
             frame["vars"] = []
+            if frame["exc_cause"] is not None:
+                frame["exc_cause"] = type(frame["exc_cause"]).__name__
         return data
 
 

@@ -119,6 +119,8 @@ class Sessions(SessionMiddleware):
         door = getattr(request, "door", None)
         if door is not None and getattr(request, "vault", None) is not None:
             devices.keep_up(door, response, at=timezone.now())
+        if response.status_code != 500:
+            devices.remember(request)
         return super().process_response(request, response)
 
 

@@ -132,13 +132,17 @@ def enter(request: HttpRequest) -> OpenVault | None:
         key = keys.open_slot(bytes(slot.wrapped or b""), inner, pepper, vault.id.bytes, slot.id.bytes)
     except VaultError:
         return None
-    _remember(request, device)
+    request.opened_by = device  # type: ignore[attr-defined]
     return OpenVault(row=vault, key=key, device=device, user=door.user, sealed=door.sealed)
 
 
-def _remember(request: HttpRequest, device: Device) -> None:
-    """Note in the session which device opened the list, so that its removal ends the session."""
-    if request.session.get(_OF_SESSION) != str(device.pk):
+def remember(request: HttpRequest) -> None:
+    """Note in the session which device opened the list, so that its removal ends the session, under a new id.
+
+    Once the answer is there: an answer of 500 brings the browser no new id, and would leave it with one that is gone.
+    """
+    device: Device | None = getattr(request, "opened_by", None)
+    if device is not None and not request.session.is_empty() and request.session.get(_OF_SESSION) != str(device.pk):
         before = request.session.session_key
         request.session.cycle_key()
         request.session[_OF_SESSION] = str(device.pk)

@@ -35,7 +35,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": (
-        "camera=(), microphone=(), geolocation=(), publickey-credentials-get=(self), publickey-credentials-create=(self)"
+        "camera=(), microphone=(), geolocation=(), "
+        "publickey-credentials-get=(self), publickey-credentials-create=(self)"
     ),
 }
 

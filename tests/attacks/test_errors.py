@@ -1,0 +1,259 @@
+"""Something raises in every view, with secrets in its text, its variables and the request: no report shows one."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.core import mail
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils.log import AdminEmailHandler
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
+
+from accounts.services import codes, devices, keyring, vaults
+from tests.attacks import crawler
+from tests.factories import Visitor
+
+# What a report must not hold, each by where it is put. Letters alone, so that no escaping hides it.
+CANARIES = {
+    "text": "CanaryInTheTextOfTheException",
+    "cause": "CanaryInTheTextOfItsCause",
+    "context": "CanaryInTheTextOfItsContext",
+    "note": "CanaryInANoteOfTheException",
+    "variable": "CanaryInALocalVariable",
+    "unicode": "CanaryInUndecodableText",
+    "posted": "CanaryInAPostedValue",
+    "query": "CanaryInTheQuery",
+    "file": "CanaryInTheNameOfAFile",
+    "cookie": "CanaryInAnotherCookie",
+    "header": "CanaryInAHeader",
+    "agent": "CanaryInTheUserAgent",
+}
+
+
+@dataclass
+class Written:
+    """All that was written down while something failed."""
+
+    log: io.StringIO = field(default_factory=io.StringIO)
+    pages: list[bytes] = field(default_factory=list)
+
+    def leaks(self, *, beside: dict[str, str]) -> set[str]:
+        """Which canaries, and which of the browser's own secrets, stand in it."""
+        everything = self.log.getvalue() + b"".join(self.pages).decode(errors="replace")
+        for sent in mail.outbox:
+            if sent.to != ["operator@example.org"]:
+                continue  # A notice to its owner, which names the browser.
+            everything += f"{sent.subject}\n{sent.body}\n{getattr(sent, 'alternatives', '')}"
+        for row in Session.objects.all():
+            everything += str(row.get_decoded())
+        return {name for name, value in {**CANARIES, **beside}.items() if value in everything}
+
+
+@pytest.fixture
+def written(settings: Any) -> Iterator[Written]:
+    """What the log of the settings writes, as it writes it; and mails to administrators, which nobody switched on."""
+    written = Written()
+    root = logging.getLogger()
+    ours = next(handler for handler in root.handlers if type(handler) is logging.StreamHandler and handler.filters)
+    before, level = ours.setStream(written.log), root.level
+    root.setLevel(logging.DEBUG)
+    settings.ADMINS = [("Operator", "operator@example.org")]
+    yield written
+    root.setLevel(level)
+    ours.setStream(before)
+
+
+def fail(*_: Any, **__: Any) -> Any:
+    """Raise as badly as code can: a chain of exceptions that quote secrets, with more of them in variables."""
+    variable = CANARIES["variable"]
+    nested = {"entry": SimpleNamespace(secret=variable)}
+    try:
+        try:
+            b"\xff".decode()
+        except UnicodeDecodeError:
+            raise LookupError(CANARIES["context"]) from None
+    except LookupError as error:
+        try:
+            raise KeyError(CANARIES["cause"]) from error
+        except KeyError as cause:
+            raised = RuntimeError(f"{CANARIES['text']} {nested!r}"[: len(CANARIES["text"])])
+            raised.add_note(CANARIES["note"])
+            raise raised from cause
+
+
+def fail_undecodable(*_: Any, **__: Any) -> Any:
+    """Raise what quotes the text that it could not read."""
+    raise UnicodeEncodeError("ascii", f"{CANARIES['unicode']}\udcff", 0, len(CANARIES["unicode"]), "no ASCII")
+
+
+def patterns(resolver: URLResolver | None = None) -> Iterator[URLPattern]:
+    """Every pattern of the URLconf."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from patterns(pattern)
+        else:
+            yield pattern
+
+
+def under(view: Any, raising: Any) -> Any:
+    """The view, with something beneath it that raises once every guard of the project was passed."""
+
+    @wraps(view)
+    def raises(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        variable = CANARIES["variable"]
+        assert variable
+        return raising(request)  # type: ignore[no-any-return]
+
+    return raises
+
+
+def asked() -> list[crawler.Page]:
+    """All pages but those that sign out: the others would not be reached any more."""
+    return [page for page in crawler.pages() if page.name not in ("account_logout", "admin:logout")]
+
+
+def attack(visitor: Visitor, written: Written, *, values: dict[str, Any]) -> tuple[int, dict[str, str]]:
+    """Ask for every page, by GET and POST, with canaries in all that a request has. Returns how many failed."""
+    client = crawler.quiet(visitor.client)
+    client.cookies["theme-hint"] = CANARIES["cookie"]
+    headers = {
+        "X-Trace": CANARIES["header"],
+        "User-Agent": CANARIES["agent"],
+        "Referer": f"http://testserver/?q={CANARIES['query']}",
+    }
+    failed = 0
+    for page in asked():
+        address = f"{page.address(values)}?q={CANARIES['query']}"
+        upload = io.BytesIO(CANARIES["posted"].encode())
+        upload.name = f"{CANARIES['file']}.png"
+        for method, data in (("get", None), ("post", {"secret": CANARIES["posted"], "pictures": upload})):
+            if method == "post":
+                answer = client.post(address, data, headers=headers)
+            else:
+                answer = client.get(address, headers=headers)
+            failed += answer.status_code == 500
+            if answer.status_code == 500:
+                written.pages.append(crawler.body(answer))
+    assert visitor.cookie is not None
+    return failed, {
+        "device key": visitor.cookie.to_text(),
+        "session": str(client.cookies["session"].value),
+        "csrf": str(client.cookies["csrf"].value) if "csrf" in client.cookies else "no token was sent",
+    }
+
+
+@pytest.mark.row("T26")
+@pytest.mark.parametrize("debug", [False, True], ids=["as people see it", "debug"])
+@pytest.mark.parametrize("raising", [fail, fail_undecodable])
+def test_failure_in_every_view_shows_nothing(
+    debug: bool, raising: Any, alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    values = crawler.furnish(alice_phone)
+    for pattern in patterns():
+        monkeypatch.setattr(pattern, "callback", under(pattern.callback, raising))
+    settings.DEBUG = debug
+
+    failed, own = attack(alice_phone, written, values=values)
+
+    assert failed == 2 * len(asked())
+    assert written.leaks(beside=own) == set()
+    assert "RuntimeError" in written.log.getvalue() or raising is fail_undecodable
+    assert mail.outbox == []
+
+
+@pytest.mark.row("T26")
+@pytest.mark.parametrize("debug", [False, True], ids=["as people see it", "debug"])
+def test_failure_of_the_services_under_the_views_shows_nothing(
+    debug: bool, alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """With the list already open: its key and its accounts are in the frames below."""
+    values = crawler.furnish(alice_phone)
+    for module, names in (
+        (vaults, ("read", "change", "undo", "hold", "look", "take", "mend")),
+        (codes, ("ahead", "first", "next_code")),
+        (devices, ("of", "has_list", "rename", "remove", "put_back", "set_up")),
+        (keyring, ("seal", "unseal")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, fail)
+    settings.DEBUG = debug
+
+    failed, own = attack(alice_phone, written, values=values)
+
+    assert failed > 25
+    assert written.leaks(beside=own) == set()
+
+
+@pytest.mark.row("T26")
+def test_mail_to_administrators_would_show_nothing_if_it_were_switched_on(
+    alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is mailed. An operator who adds Django's handler still gets reports without secrets."""
+    handler = AdminEmailHandler(include_html=True)
+    logging.getLogger("django.request").addHandler(handler)
+    try:
+        for pattern in patterns():
+            monkeypatch.setattr(pattern, "callback", under(pattern.callback, fail))
+        failed, own = attack(alice_phone, written, values=dict(crawler.NOBODYS))
+    finally:
+        logging.getLogger("django.request").removeHandler(handler)
+
+    assert len([sent for sent in mail.outbox if sent.to == ["operator@example.org"]]) == failed
+    assert written.leaks(beside=own) == set()
+
+
+class Plain(SafeExceptionReporterFilter):
+    """Django's own filter, under another name: the settings' cache knows ours."""
+
+
+@pytest.mark.row("T26")
+def test_djangos_own_filter_would_leak(
+    alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """The control: the same attack, with Django's report in place of ours."""
+    for pattern in patterns():
+        monkeypatch.setattr(pattern, "callback", under(pattern.callback, fail))
+    monkeypatch.setattr("django.views.debug.get_exception_reporter_filter", lambda _request: Plain())
+    monkeypatch.setattr("django.views.debug.get_exception_reporter_class", lambda _request: ExceptionReporter)
+    settings.DEBUG = True
+
+    _, own = attack(alice_phone, written, values=dict(crawler.NOBODYS))
+
+    assert {"text", "cause", "note", "variable", "posted", "query", "header"} <= written.leaks(beside=own)
+
+
+@pytest.mark.row("T26")
+def test_log_without_its_filter_would_leak(
+    alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for pattern in patterns():
+        monkeypatch.setattr(pattern, "callback", under(pattern.callback, fail))
+    ours = next(handler for handler in logging.getLogger().handlers if getattr(handler, "stream", None) is written.log)
+    monkeypatch.setattr(ours, "filters", [])
+
+    _, own = attack(alice_phone, written, values=dict(crawler.NOBODYS))
+
+    assert {"text", "cause", "note"} <= written.leaks(beside=own)
+
+
+@pytest.mark.row("T26")
+def test_page_of_an_error_is_the_same_each_time(alice_phone: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names a reference that stands in the log, and nothing else that differs; and nobody is signed out by it."""
+    client = crawler.quiet(alice_phone.client)
+    monkeypatch.setattr(vaults, "read", fail)
+    with override_settings(DEBUG=False):
+        answers = [client.get("/accounts/").content.decode() for _ in range(2)]
+
+    references = [answer.split("AW-")[1][:7] for answer in answers]
+    assert references[0] != references[1]
+    assert answers[0].replace(references[0], "") == answers[1].replace(references[1], "")

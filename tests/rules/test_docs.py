@@ -6,6 +6,9 @@ import re
 
 from django.core.management import get_commands
 
+from accounts.services import activity
+from accounts.vault.keys import Label
+from accounts.views.settings import GROUPS
 from tests import environment
 from tests.environment import ROOT
 from tests.rules import tree
@@ -14,6 +17,8 @@ COMMAND = re.compile(r"\bmake ([a-z][a-z-]*)\b")
 MANAGE = re.compile(r"\bmanage\.py ([a-z_]+)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 CODE = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
+PLACE = re.compile(r"(?<![\w./-])(?:accounts|authweb|backups|templates|static|tests|docs|deploy|locale|\.ci)/[\w./-]*")
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 
 def code_of(text: str) -> str:
@@ -84,3 +89,79 @@ def test_links_in_the_documents_lead_somewhere() -> None:
 
 def test_readme_names_both_commands() -> None:
     assert {"run", "test"} <= set(COMMAND.findall(code_of((ROOT / "README.md").read_text())))
+
+
+# -- What documents name ----------------------------------------------------------------------------------------------
+
+
+def places_named(text: str) -> list[str]:
+    """Files and folders of the repository that a document names in code; labels of keys look alike and are none."""
+    named = [found.rstrip("./") for found in PLACE.findall(code_of(text))]
+    return [place for place in named if place not in set(Label)]
+
+
+def missing_tests(text: str) -> list[str]:
+    """Tests that a document names and that are not there."""
+    return [
+        f"{path}::{name}"
+        for path, name in TEST.findall(text)
+        if not (ROOT / path).is_file() or re.search(rf"^def {name}\(", (ROOT / path).read_text(), re.MULTILINE) is None
+    ]
+
+
+def rows_of(text: str) -> list[list[str]]:
+    """The rows of the tables of a document whose first cell is code, cell by cell."""
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in row] for row in rows]
+
+
+def test_files_named_in_the_documents_exist() -> None:
+    lost = [
+        f"{tree.named(path)}: {place}"
+        for path in tree.documents()
+        for place in places_named(path.read_text())
+        if not (ROOT / place).exists()
+    ]
+
+    assert lost == []
+
+
+def test_tests_named_in_the_documents_exist() -> None:
+    assert [
+        f"{tree.named(path)}: {test}" for path in tree.documents() for test in missing_tests(path.read_text())
+    ] == []
+
+
+def test_files_and_tests_that_do_not_exist_are_found() -> None:
+    text = (
+        "`accounts/nowhere.py`, not `authweb/list/1`, not `/etc/authweb/x`, not accounts/else.py; "
+        "`tests/rules/test_docs.py::test_nothing`, `tests/nowhere.py::test_that`, "
+        "`tests/rules/test_docs.py::test_files_and_tests_that_do_not_exist_are_found`"
+    )
+
+    assert places_named(text)[0] == "accounts/nowhere.py"
+    assert set(places_named(text)[1:]) == {"tests/rules/test_docs.py", "tests/nowhere.py"}
+    assert missing_tests(text) == ["tests/rules/test_docs.py::test_nothing", "tests/nowhere.py::test_that"]
+
+
+def test_threats_name_the_tests_that_show_them() -> None:
+    assert len(TEST.findall((ROOT / "docs/threat-model.md").read_text())) > 20
+
+
+# -- What documents repeat --------------------------------------------------------------------------------------------
+
+
+def test_activity_in_the_document_is_the_table() -> None:
+    facts = {"device": "Chrome, Linux", "count": 2}
+
+    assert rows_of((ROOT / "docs/activity.md").read_text()) == [
+        [f"`{tag}`", activity.sentence_of(tag, facts), str(GROUPS[line.group]), "yes" if line.mailed else "–"]
+        for tag, line in activity.TAGS.items()
+    ]
+
+
+def test_labels_in_the_architecture_are_those_of_the_core() -> None:
+    rows = rows_of((ROOT / "docs/architecture.md").read_text())
+    named = [row[0].strip("`") for row in rows if re.search(r"/1\b", row[0])]
+
+    assert named == [label.value for label in Label]

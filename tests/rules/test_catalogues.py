@@ -34,3 +34,13 @@ def test_translation_is_brought_up_to_date_and_compiled(tmp_path: Path, settings
     assert 'msgid "Mails of the demo"\nmsgstr ""\n' in translated
     assert '#~ msgid "Gone."' in translated
     assert DjangoTranslation("fr").gettext("No mail yet.") == "Pas encore de courrier."
+
+
+def test_sentence_is_found_however_its_template_is_indented(tmp_path: Path, settings) -> None:  # noqa: ANN001
+    settings.BASE_DIR = tmp_path
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates/page.html").write_text(
+        '<p>\n    {% load i18n %}\n    <b>{% translate "Deep." %}</b>\n  <i>{% translate "Less deep." %}</i>\n</p>\n'
+    )
+
+    assert [message for _, _, message, _, _ in catalogues.sentences()] == ["Deep.", "Less deep."]

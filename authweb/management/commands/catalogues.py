@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ _KEYWORDS = {
 }
 _FOLDERS = ("accounts", "authweb", "backups", "templates")
 _ENDINGS = frozenset({".py", ".html", ".txt"})
+_INDENTED = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 class Command(BaseCommand):
@@ -69,7 +71,8 @@ def sentences() -> Iterator[tuple[str, int, Any, list[str], str | None]]:
     for path in sources():
         text = path.read_text(encoding="utf-8")
         if path.suffix != ".py":
-            text = templatize(text, origin=path.name)
+            # Templates are indented as it suits them; what is extracted must be Python.
+            text = _INDENTED.sub("", templatize(text, origin=path.name))
         for line, message, comments, context in extract(
             "python", io.BytesIO(text.encode()), _KEYWORDS, ["Translators:"]
         ):

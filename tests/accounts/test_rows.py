@@ -1,0 +1,64 @@
+"""The rows of the list, filled instead of rendered, are what the template says."""
+
+from __future__ import annotations
+
+from itertools import product
+from types import SimpleNamespace
+
+import pytest
+
+from accounts import rows
+from accounts.models import User
+from accounts.services.codes import Code
+from accounts.vault.entry import Type
+from tests.factories import an_entry
+
+SIX = Code("111222333444", 6, 59_000_000, 30)
+EIGHT = Code("1111222233334444", 8, 29_500_000, 60)
+COUNTED = Code("987654", 6, 7, 0)
+
+HOSTILE = (
+    {"issuer": "<script>alert(1)</script>", "name": '"><img src=x onerror=alert(1)>'},
+    {"issuer": "100 %s {{ row.id }}", "name": "%(id)s @ {% now %} & '"},
+    {"issuer": "", "name": "0" * 32},
+    {"issuer": "بنك المثال", "name": "أليس@example.org"},
+    {"issuer": "Mastodon 🐘", "name": ""},
+)
+
+
+def people() -> list[User]:
+    """Everybody by what they prefer."""
+    flags = ("hide_codes", "show_next_code", "compact_rows", "group_digits")
+    return [User(**dict(zip(flags, chosen, strict=True))) for chosen in product((False, True), repeat=len(flags))]
+
+
+@pytest.mark.parametrize("names", HOSTILE, ids=lambda names: ascii(names["issuer"] or names["name"])[:12])
+def test_rows_are_what_the_template_says_in_every_shape(names: dict[str, str]) -> None:
+    timed, counter = an_entry(**names), an_entry(**names, type=Type.HOTP)
+
+    for user, (entry, code) in product(people(), ((timed, SIX), (timed, EIGHT), (counter, None), (counter, COUNTED))):
+        filled = rows.render([entry], {entry.id: code} if code else {}, user=user, csrf="the token")
+        plain = rows.plain(entry, code, user=user, csrf="the token")
+
+        # In the template an address has noughts where the id goes.
+        assert filled == plain.replace(f"/{'0' * 32}/", f"/{entry.id}/")
+
+
+def test_row_of_a_shape_keeps_no_value_of_the_row_before() -> None:
+    first, second = an_entry(issuer="First"), an_entry(issuer="Second")
+    user = User()
+
+    both = rows.render([first, second], {first.id: SIX, second.id: SIX}, user=user, csrf="")
+
+    alone = [rows.render([entry], {entry.id: SIX}, user=user, csrf="") for entry in (first, second)]
+    assert both == "".join(alone)
+    assert [("First" in row, "Second" in row) for row in alone] == [(True, False), (False, True)]
+
+
+def test_value_that_is_not_escaped_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = an_entry(**HOSTILE[0])
+    monkeypatch.setattr(rows, "html", SimpleNamespace(escape=str))
+
+    filled = rows.render([entry], {entry.id: SIX}, user=User(), csrf="")
+
+    assert filled != rows.plain(entry, SIX, user=User(), csrf="").replace(f"/{'0' * 32}/", f"/{entry.id}/")

@@ -164,6 +164,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] - allauth com
             url, allowed_hosts={self.request.get_host()}, require_https=self.request.is_secure()
         )
 
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict[str, Any]]:
+        """The ways to sign in again, in our words."""
+        words = {
+            "reauthenticate": _("Type your password"),
+            "mfa_reauthenticate": _("Type a one-time code"),
+            "mfa_reauthenticate:webauthn": _("Use a passkey"),
+        }
+        methods = super().get_reauthentication_methods(user)
+        return [{**method, "description": words.get(method["id"], method["description"])} for method in methods]
+
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         """Back to the page of all ways in."""
         return reverse("accounts:settings-sign-in")

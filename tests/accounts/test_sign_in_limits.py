@@ -38,6 +38,7 @@ server.serve_forever()
 SIGN_IN = """
 import django; django.setup()
 import json
+import uuid
 from allauth.mfa.models import Authenticator
 from django.test import Client
 from accounts.models import User
@@ -47,7 +48,7 @@ client = Client(HTTP_HOST=HOST)
 say = dict(secure=SECURE)
 client.get("/sign-in/login/", **say)
 answer = client.post("/sign-in/login/", {"login": user.email, "password": PASSWORD}, **say)
-client.post("/start/", {"name": "Phone", "type": "ios"}, **say)
+client.post("/start/", {"device_id": str(uuid.uuid4()), "name": "Phone", "type": "ios"}, **say)
 pages = ["/settings/sign-in/", "/sign-in/password/change/", "/devices/"]
 print(json.dumps({
     "onward": answer.headers.get("Location"),

@@ -75,7 +75,7 @@ def sign_out(page: Page) -> None:
 @pytest.mark.article("S-56")
 def test_passkey_signs_up_and_in_and_no_second_factor_is_asked(page: Page, live: str, authenticator: str) -> None:
     page.goto(reverse("account_signup_by_passkey"))
-    page.get_by_label("Email").fill("carol@example.org")
+    page.get_by_label("E-mail").fill("carol@example.org")
     page.locator("form[action$='/signup/passkey/'] button[type=submit]").click()
     page.wait_for_url(f"**{reverse('account_email_verification_sent')}")
     page.get_by_label("Code").fill(code_of_mail())

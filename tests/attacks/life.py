@@ -1,0 +1,196 @@
+"""A person's whole main journey, with canaries in everything that is typed, pictured, mistyped and sealed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import pyotp
+from django.core import mail
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+
+from tests import pictures
+from tests.attacks import canaries
+from tests.attacks.canaries import ISSUERS, NAMES, NOTES, SECRETS, base32
+
+EMAIL, PASSWORD = "petra@example.org", "a password of petra's own"
+
+
+@dataclass
+class Life:
+    """Who lived it: her browser, what it holds, and everything the server answered."""
+
+    client: Client = field(default_factory=Client)
+    seed: str = ""
+    recovery_codes: list[str] = field(default_factory=list)
+    answers: list[tuple[str, bytes]] = field(default_factory=list)
+
+    def get(self, page: str, /, *args: Any, query: Mapping[str, str] | None = None) -> HttpResponse:
+        """A page."""
+        return self._kept(page, self.client.get(reverse(page, args=args), query or {}))
+
+    def post(self, page: str, /, *args: Any, **data: Any) -> HttpResponse:
+        """A form, sent."""
+        return self._kept(page, self.client.post(reverse(page, args=args), data))
+
+    def send(self, page: str, /, *args: Any, **data: Any) -> HttpResponse:
+        """A form, opened first and sent with all that stood in it."""
+        form = self.get(page, *args).context["form"]
+        stood = {name: form[name].value() for name in form.fields}
+        done = self.post(page, *args, **{name: value for name, value in {**stood, **data}.items() if value is not None})
+        assert done.status_code in (302, 303), f"{page}: {done.context['form'].errors}"
+        return done
+
+    def _kept(self, name: str, answer: HttpResponse) -> HttpResponse:
+        assert answer.status_code < 400, f"{name}: {answer.status_code}"
+        self.answers.append((name, answer.content + str(dict(answer.headers)).encode()))
+        return answer
+
+    @property
+    def device_cookie(self) -> str:
+        """The key of her browser."""
+        return next(str(cookie.value) for name, cookie in self.client.cookies.items() if "device-key" in name)
+
+    def own(self) -> dict[str, bytes]:
+        """What else must be in no dump: her browser's key, the seed of her second factor, recovery codes, password."""
+        return {
+            "device key": self.device_cookie.encode(),
+            "seed": self.seed.encode(),
+            "password": PASSWORD.encode(),
+            **{f"recovery code {n}": code.encode() for n, code in enumerate(self.recovery_codes)},
+        }
+
+
+def link(number: int, *, issuer: int, name: int, type: str = "totp", more: str = "") -> str:
+    """An otpauth link with canaries."""
+    issuer_, name_ = (quote(value[key]) for value, key in ((ISSUERS, f"issuer {issuer}"), (NAMES, f"name {name}")))
+    return f"otpauth://{type}/{issuer_}:{name_}?secret={base32(SECRETS[f'secret {number}'])}&issuer={issuer_}{more}"
+
+
+def mailed_code() -> str:
+    """The code in the newest mail."""
+    found = re.search(r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$", str(mail.outbox[-1].body), re.MULTILINE)
+    assert found is not None, mail.outbox[-1].body
+    return found[1]
+
+
+def lived() -> Life:
+    """Sign-up, set-up, every way of adding, every change, second factor, recovery codes, signing in again."""
+    life = Life()
+    life.get("welcome")
+    life.post("account_signup", email=EMAIL, password1=PASSWORD, password2=PASSWORD)
+    life.post("account_email_verification_sent", code=mailed_code())
+    life.send("accounts:start", name="Petra's phone", type="android")
+    _add(life)
+    _change(life)
+    _second_factor(life)
+    _sign_in_again(life)
+    life.get("accounts:list", query={"q": NAMES["name 0"].decode()})
+    return life
+
+
+def _add(life: Life) -> None:
+    for way, data in (
+        ("accounts:add-picture", {"pictures": _picture(link(0, issuer=0, name=0))}),
+        ("accounts:add-link", {"link": link(1, issuer=1, name=1)}),
+        ("accounts:add-hand", {"label": _label(2, 2), "secret": base32(SECRETS["secret 2"])}),
+        ("accounts:add-link", {"link": link(3, issuer=3, name=3, type="hotp", more="&counter=7")}),
+        ("accounts:add-picture", {"pictures": _picture(link(4, issuer=4, name=4), link(5, issuer=5, name=5))}),
+    ):
+        _confirmed(life, life.post(way, **data))
+    # Mistakes: nothing of what was typed comes back, or is kept.
+    for broken in (
+        link(6, issuer=0, name=1).replace("totp", "topt"),
+        f"otpauth://totp/{quote(NAMES['name 5'])}?secret={base32(SECRETS['secret 6'])}&digits=99",
+        f"https://example.org/?secret={base32(SECRETS['secret 6'])}",
+        link(1, issuer=1, name=1),
+    ):
+        life.post("accounts:add-link", link=broken)
+    life.post("accounts:add-hand", label="", secret=base32(SECRETS["secret 6"]))
+    life.post("accounts:add-hand", label=_label(0, 0), secret=f"{base32(SECRETS['secret 6'])}018!")
+    life.post("accounts:add-picture", pictures=SimpleUploadedFile("a.png", base32(SECRETS["secret 6"]).encode()))
+    # One that is read and never accepted.
+    waiting = life.post("accounts:add-link", link=link(7, issuer=2, name=5))
+    life.get("accounts:add-confirm", _last(waiting))
+
+
+def _label(issuer: int, name: int) -> str:
+    return f"{ISSUERS[f'issuer {issuer}'].decode()}: {NAMES[f'name {name}'].decode()}"
+
+
+def _picture(*links: str) -> SimpleUploadedFile:
+    return SimpleUploadedFile("codes.png", pictures.of(*links), "image/png")
+
+
+def _last(answer: HttpResponse) -> str:
+    return answer.headers["Location"].rstrip("/").rpartition("/")[2]
+
+
+def _confirmed(life: Life, answer: HttpResponse) -> None:
+    done = life.send("accounts:add-confirm", _last(answer))
+    assert done.headers["Location"] == reverse("accounts:list")
+
+
+def _change(life: Life) -> None:
+    rows = re.findall(r'data-id="([0-9a-f]{32})"', life.get("accounts:order").content.decode()) or re.findall(
+        r'value="([0-9a-f]{32})"', life.get("accounts:order").content.decode()
+    )
+    ids = list(dict.fromkeys(rows))
+    assert len(ids) == 6
+    issuers, names, notes = (list(value.values()) for value in (ISSUERS, NAMES, NOTES))
+    life.send("accounts:edit", ids[0], issuer=issuers[3].decode(), name=names[4].decode(), note=notes[0].decode())
+    life.send("accounts:edit", ids[1], note=notes[1].decode())
+    for entry_id in ids:
+        life.get("accounts:account", entry_id)
+    life.post("accounts:pin", ids[2], pinned="1")
+    life.post("accounts:order", id=list(reversed(ids)))
+    life.post("accounts:next-code", ids[3])
+    life.post("accounts:next-code", ids[3])
+    life.post("accounts:to-trash", ids[4])
+    life.get("accounts:trash")
+    life.post("accounts:put-back", ids[4])
+    life.post("accounts:to-trash", ids[5])
+    life.get("accounts:delete", ids[5])
+    life.post("accounts:delete", ids[5])
+    life.post("accounts:to-trash", ids[1])
+    shown = life.get("accounts:list").content.decode()
+    undo = re.search(r'action="/accounts/undo/(\d+)/"', shown)
+    if undo:
+        life.post("accounts:undo", undo[1])
+    life.get("accounts:codes")
+    life.get("accounts:activity")
+
+
+def _second_factor(life: Life) -> None:
+    life.get("account_reauthenticate")
+    life.post("account_reauthenticate", password=PASSWORD)
+    page = life.get("mfa_activate_totp")
+    life.seed = str(page.context["form"].secret)
+    life.post("mfa_activate_totp", code=pyotp.TOTP(life.seed).now())
+    shown = life.get("mfa_view_recovery_codes")
+    life.recovery_codes = list(shown.context["unused_codes"])
+    assert len(life.recovery_codes) >= 8
+
+
+def _sign_in_again(life: Life) -> None:
+    """By a recovery code: the code of the hour was used a moment ago."""
+    life.get("account_logout")
+    life.post("account_logout")
+    life.client.get(reverse("account_login"))
+    wrong = life.client.post(reverse("account_login"), {"login": EMAIL, "password": f"{PASSWORD} mistyped"})
+    assert wrong.status_code == 200
+    life.post("account_login", login=EMAIL, password=PASSWORD)
+    life.get("mfa_authenticate")
+    life.post("mfa_authenticate", code=life.recovery_codes[0])
+    assert life.get("accounts:list").status_code == 200
+
+
+def as_visitor_sees() -> Mapping[str, bytes]:
+    """Labels that stand in the list at the end."""
+    return {**canaries.ISSUERS, **canaries.NAMES}

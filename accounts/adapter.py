@@ -69,7 +69,7 @@ _SIGN_UP = ("account_signup", "account_signup_by_passkey", "socialaccount_signup
 # -- People and their sign-in -----------------------------------------------------------------------------------------
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth comes without types
+class AccountAdapter(DefaultAccountAdapter):
     """Sign-up, sign-in and their limits."""
 
     error_messages: ClassVar[dict[str, Any]] = {
@@ -238,7 +238,7 @@ def _seconds_to_wait(request: HttpRequest, key: str) -> float:
 # -- Outside sign-ins -------------------------------------------------------------------------------------------------
 
 
-class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth comes without types
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
     """Sign-in with Microsoft, Apple or an OpenID issuer: linked by the person alone, never found by an address."""
 
     error_messages: ClassVar[dict[str, Any]] = {
@@ -359,7 +359,7 @@ def _keep_the_label_alone(sender: Any, instance: SocialAccount, **_: Any) -> Non
 # -- Second factors ---------------------------------------------------------------------------------------------------
 
 
-class MFAAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth comes without types
+class MFAAdapter(DefaultMFAAdapter):
     """Passkeys, one-time codes, recovery codes."""
 
     error_messages: ClassVar[dict[str, Any]] = {

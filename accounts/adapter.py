@@ -20,6 +20,7 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.decorators import secure_admin_login
 from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.account.models import EmailAddress
+from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from allauth.mfa import app_settings as mfa_settings
@@ -52,6 +53,7 @@ from accounts.http import page
 from accounts.models import User
 from accounts.services import activity, devices, keyring, sign_in
 from accounts.services.activity import Tag
+from accounts.vault.errors import VaultError
 
 logger = logging.getLogger(__name__)
 
@@ -376,8 +378,25 @@ class MFAAdapter(DefaultMFAAdapter):
         return base64.b64encode(keyring.seal(_SEEDS, b"", text.encode())).decode("ascii")
 
     def decrypt(self, encrypted_text: str) -> str:
-        """The seed again. Raises Damaged."""
-        return keyring.unseal(_SEEDS, b"", base64.b64decode(encrypted_text)).decode()
+        """The seed again. One that does not open ends on a page that says so: no code is right for it."""
+        try:
+            return keyring.unseal(_SEEDS, b"", base64.b64decode(encrypted_text)).decode()
+        except (VaultError, ImproperlyConfigured, ValueError) as error:
+            logger.error("A second factor does not open: %s", type(error).__name__)
+            raise ImmediateHttpResponse(
+                page(
+                    context.request,
+                    "accounts/sign_in_problem.html",
+                    {
+                        "title": _("Your second factor cannot be checked."),
+                        "sentence": _(
+                            "This server cannot read it any more. Ask its operator, who can take it off; your list"
+                            " stays as it is."
+                        ),
+                    },
+                    status=503,
+                )
+            ) from None
 
     def is_mfa_enabled(self, user: AbstractBaseUser | AnonymousUser, types: Any = None) -> bool:
         """Whether a second factor is there that this server takes: one that is switched off is asked of nobody."""

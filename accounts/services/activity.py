@@ -49,6 +49,7 @@ class Tag(StrEnum):
     ADDRESS_REMOVED = "sign_in:address:removed"
     FACTOR_ADDED = "sign_in:factor:added"
     FACTOR_REMOVED = "sign_in:factor:removed"
+    FACTOR_TAKEN_OFF = "sign_in:factor:taken_off"
     RECOVERY_CODES_MADE = "sign_in:recovery_codes:made"
     OUTSIDE_LINKED = "sign_in:outside:linked"
     OUTSIDE_UNLINKED = "sign_in:outside:unlinked"
@@ -98,6 +99,7 @@ TAGS: Mapping[Tag, Line] = {
     Tag.ADDRESS_CHANGED: Line(_("Your e-mail address was changed."), "sign_in"),
     Tag.FACTOR_ADDED: Line(_("A passkey or a second factor was added."), "sign_in"),
     Tag.FACTOR_REMOVED: Line(_("A passkey or a second factor was removed."), "sign_in"),
+    Tag.FACTOR_TAKEN_OFF: Line(_("The operator took your second factor off."), "sign_in", mailed=True),
     Tag.RECOVERY_CODES_MADE: Line(_("New recovery codes were made."), "sign_in"),
     Tag.OUTSIDE_LINKED: Line(_("An outside sign-in was linked."), "sign_in"),
     Tag.OUTSIDE_UNLINKED: Line(_("An outside sign-in was unlinked."), "sign_in"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -12,9 +13,12 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.core import signing
+from django.db import transaction
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.services import activity
+from accounts.services.activity import Tag
 
 _INVITATION = "accounts.invitation"
 
@@ -67,6 +71,21 @@ def label(claims: dict[str, Any]) -> str:
     """What an outside account is called, from the claims of its provider; empty where nothing can be shown."""
     said = (claims.get(name) for name in ("preferred_username", "email", "upn", "name"))
     return next((text[:254] for text in said if isinstance(text, str) and text and text.isprintable()), "")
+
+
+def take_off_second_factor(user: User, *, at: datetime) -> int:
+    """Remove one-time codes and recovery codes of a person who cannot show them any more. Returns how many.
+
+    An act of the operator: the person still needs the password, and the list stays shut without its key.
+    """
+    with transaction.atomic():
+        lost = Authenticator.objects.filter(
+            user=user, type__in=(Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
+        )
+        count, _rows = lost.delete()
+        if count:
+            activity.record(Tag.FACTOR_TAKEN_OFF, user=user, at=at)
+    return count
 
 
 # -- Invitations ------------------------------------------------------------------------------------------------------

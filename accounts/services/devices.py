@@ -67,7 +67,7 @@ def set_up(
     answer to the first, and with it the key, so the second takes the place of that untouched list.
     """
     User.objects.select_for_update().get(pk=user.pk)
-    twice = Device.objects.filter(pk=device_id).first()
+    twice = Device.objects.filter(pk=device_id).first() if device_id else None
     if twice is not None:
         untouched = Vault.objects.filter(user=user, slots__device=twice, slots__used_at=None, version=1)
         if not untouched.delete()[0]:

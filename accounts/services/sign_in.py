@@ -82,7 +82,7 @@ def take_off_second_factor(user: User, *, at: datetime) -> int:
         lost = Authenticator.objects.filter(
             user=user, type__in=(Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
         )
-        count, _rows = lost.delete()
+        count = int(lost.delete()[0])
         if count:
             activity.record(Tag.FACTOR_TAKEN_OFF, user=user, at=at)
     return count

@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
 
 from authweb import databases, env, providers
 
@@ -194,6 +193,13 @@ SOCIALACCOUNT_PROVIDERS = providers.PROVIDERS
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if env.flag("PASSKEYS", True) else [])]
 MFA_PASSKEY_LOGIN_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
 MFA_PASSKEY_SIGNUP_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
+MFA_FORMS = {
+    "add_webauthn": "accounts.forms_sign_in.AddPasskeyForm",
+    "signup_webauthn": "accounts.forms_sign_in.SignUpByPasskeyForm",
+    "authenticate_webauthn": "accounts.forms_sign_in.AuthenticateByPasskeyForm",
+    "login_webauthn": "accounts.forms_sign_in.SignInByPasskeyForm",
+    "reauthenticate_webauthn": "accounts.forms_sign_in.SignInAgainByPasskeyForm",
+}
 MFA_WEBAUTHN_USER_VERIFICATION = "required"
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 MFA_TOTP_TOLERANCE = 1
@@ -248,7 +254,7 @@ CONTENT_SECURITY_POLICY = {
 # -- Languages, time --------------------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English"))]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]  # Each by its own name.
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True

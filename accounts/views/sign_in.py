@@ -148,7 +148,9 @@ def can_sign_in_again(view: View) -> View:
 @sensitive_variables()
 def again(request: UserRequest) -> HttpResponseBase:
     """Who has neither a password nor a second factor shows who they are by a mailed code, and sets a password."""
-    onward = get_next_redirect_url(request) or reverse(_HERE)
+    onward = get_next_redirect_url(request) or ""
+    if not onward.startswith("/"):
+        onward = reverse(_HERE)
     if get_adapter().get_reauthentication_methods(request.user):
         return go(request, onward)
     address = EmailAddress.objects.filter(user=request.user, verified=True).order_by("-primary").first()

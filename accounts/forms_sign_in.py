@@ -1,0 +1,110 @@
+"""The forms of passkeys: whatever a browser sends as one is judged, never a failure."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.webauthn import forms as of_allauth
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+_LONGEST = 65_536  # Letters; an answer has some thousand.
+# What the readers of WebAuthn raise on bytes that are none.
+_UNREADABLE = (
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RecursionError,
+    struct.error,
+)
+
+
+class _CredentialField(forms.JSONField):
+    """A passkey's answer, as a script of ours puts it into the form."""
+
+    def to_python(self, value: Any) -> Any:
+        """The document. Raises ValidationError for what is too long, too deep or no JSON."""
+        try:
+            if len(value or "") <= _LONGEST:
+                return super().to_python(value)
+        except (ValueError, RecursionError):
+            pass
+        raise ValidationError(self.error_messages["invalid"], code="invalid")
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Nothing: an answer counts once, and is not written into the page again."""
+        return None
+
+    def prepare_value(self, value: Any) -> Any:
+        """As it is."""
+        return value
+
+
+def _field() -> _CredentialField:
+    return _CredentialField(
+        widget=forms.HiddenInput,
+        error_messages={
+            "invalid": _("The answer of the passkey could not be read. Try again."),
+            "required": _("The passkey gave no answer. Try again."),
+        },
+    )
+
+
+def _judged(clean: Callable[[], Any]) -> Any:
+    try:
+        return clean()
+    except _UNREADABLE:
+        raise get_adapter().validation_error("incorrect_code") from None
+
+
+class AddPasskeyForm(of_allauth.AddWebAuthnForm):
+    """A new passkey of a person."""
+
+    credential = _field()
+
+    def clean(self) -> Any:
+        """What the passkey said. Raises ValidationError."""
+        return _judged(super().clean)
+
+
+class SignUpByPasskeyForm(of_allauth.SignupWebAuthnForm):
+    """The passkey of a new person."""
+
+    credential = _field()
+
+    def clean(self) -> Any:
+        """What the passkey said. Raises ValidationError."""
+        return _judged(super().clean)
+
+
+class _ByPasskey:
+    """Whoever shows a passkey."""
+
+    def clean_credential(self) -> Any:
+        """The passkey it is. Raises ValidationError."""
+        return _judged(super().clean_credential)  # type: ignore[misc]
+
+
+class AuthenticateByPasskeyForm(_ByPasskey, of_allauth.AuthenticateWebAuthnForm):
+    """A passkey as second factor."""
+
+    credential = _field()
+
+
+class SignInByPasskeyForm(_ByPasskey, of_allauth.LoginWebAuthnForm):
+    """A passkey as the sign-in."""
+
+    credential = _field()
+
+
+class SignInAgainByPasskeyForm(_ByPasskey, of_allauth.ReauthenticateWebAuthnForm):
+    """A passkey as the fresh sign-in."""
+
+    credential = _field()

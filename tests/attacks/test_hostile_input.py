@@ -1,0 +1,415 @@
+"""Input as attackers send it, at every page: a refusal or a page, soon, and never a failure."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.urls import reverse
+
+from tests.attacks import crawler
+from tests.attacks.crawler import Page
+from tests.factories import Visitor
+
+CPU = 0.2  # Seconds of one request, refusals aside.
+
+# Every name by which a form or a page of ours, of allauth's or of Django's takes something.
+NAMES = (
+    *("q", "from", "page", "group", "next", "lang", "id", "move", "by", "pinned", "agreed", "name", "type", "issuer"),
+    *("note", "link", "label", "secret", "digits", "period", "algorithm", "counter", "way", "chosen", "keep", "renew"),
+    *("theme", "time_zone", "language", "hide_codes", "device_id", "email", "login", "password", "password1"),
+    *("password2", "oldpassword", "code", "action", "action_add", "credential", "o", "p", "e", "all", "_popup"),
+    *("process", "scope", "auth_params", "state", "error", "version"),
+)
+
+VALUES: Mapping[str, str] = {
+    "SQL": "' OR 1=1; DROP TABLE accounts_user; --",
+    "SQL, union": '") UNION SELECT password FROM accounts_user WHERE ("1"="1',
+    "traversal": "../../../../../../etc/passwd%00.png",
+    "header": "x\r\nSet-Cookie: device-key-aaaaaaaa=planted\r\nX-Planted: 1",
+    "redirect": "https://elsewhere.example/",
+    "redirect, no scheme": "//elsewhere.example/",
+    "redirect, backslash": "/\\elsewhere.example/",
+    "redirect, script": "javascript:alert(1)",
+    "template": "{{ request.COOKIES }}{% load x %}${7*7}#{7*7}",
+    "format": "%s%n%(user)s{0.__class__}",
+    "nothing": "",
+    "zero": "\x00",
+    "surrogate": "\ud800",
+    "numbers": "9" * 400,
+    "less than nothing": "-1",
+    "direction": "\u202egnp.exe\u2066",
+    "combining": "a" + "\u0301" * 5_000,
+    "JSON": '{"id": {"$ne": null}, "rawId": [], "response": 1}',
+}
+
+
+def passed(text: str) -> str:
+    """As a query or form carries it; lone surrogates go as the bytes that stand for them."""
+    return quote(text.encode("utf-8", "surrogatepass"))
+
+
+def judged(page: Page, answer: HttpResponse, seconds: float) -> list[str]:
+    """What is wrong with an answer to hostile input."""
+    faults = []
+    if answer.status_code >= 500:
+        faults.append(str(answer.status_code))
+    if seconds > CPU and answer.status_code < 400:
+        faults.append(f"{seconds * 1000:.0f} ms")
+    place = answer.headers.get("Location", "") + answer.headers.get("HX-Redirect", "")
+    if "elsewhere.example" in place.split("?")[0] or place.startswith("javascript:"):
+        faults.append(f"leads to {place}")
+    if "X-Planted" in answer.headers or any(name.startswith("device-key-aaaa") for name in answer.cookies):
+        faults.append("a header was planted")
+    if b"root:x:0" in crawler.body(answer):
+        faults.append("a file was shown")
+    return [f"{page.name}: {fault}" for fault in faults]
+
+
+@pytest.fixture
+def ask(alice_phone: Visitor) -> Callable[..., tuple[HttpResponse, float]]:
+    """Ask as alice, and say how much of the processor it took."""
+    return asking(crawler.quiet(alice_phone.client))
+
+
+@pytest.fixture
+def ask_signed_out(db: None) -> Callable[..., tuple[HttpResponse, float]]:
+    """The same by who is not signed in: they alone reach the entrances."""
+    return asking(Client(raise_request_exception=False))
+
+
+def asking(client: Client) -> Callable[..., tuple[HttpResponse, float]]:
+    """A way to ask by this browser."""
+
+    def asked(method: str, address: str, **options: Any) -> tuple[HttpResponse, float]:
+        begun = time.process_time()
+        answer = client.generic(method, address, **options)
+        crawler.body(answer)
+        return answer, time.process_time() - begun
+
+    return asked
+
+
+@pytest.fixture
+def values(alice_phone: Visitor) -> dict[str, Any]:
+    return crawler.furnish(alice_phone)
+
+
+def pages() -> list[Page]:
+    """All but those that end the session, or remove the browser that asks."""
+    left_out = ("account_logout", "admin:logout", "accounts:device-remove")
+    return [page for page in crawler.pages() if page.name not in left_out]
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize("who", ["ask", "ask_signed_out"])
+@pytest.mark.parametrize("kind", list(VALUES))
+def test_hostile_values_in_every_field_and_query_fail_nowhere(
+    kind: str, who: str, values: dict[str, Any], alice_phone: Visitor, request: pytest.FixtureRequest
+) -> None:
+    ask = request.getfixturevalue(who)
+    everything = "&".join(f"{name}={passed(VALUES[kind])}" for name in NAMES)
+    users = type(alice_phone.user).objects.count()
+
+    faults = []
+    for page in pages():
+        address = page.address(values)
+        faults += judged(page, *ask("GET", f"{address}?{everything}"))
+        form = {"data": everything, "content_type": "application/x-www-form-urlencoded"}
+        faults += judged(page, *ask("POST", address, **form))
+
+    assert faults == []
+    assert type(alice_phone.user).objects.count() == users
+    assert ask("GET", reverse("accounts:list"))[0].status_code == (200 if who == "ask" else 302)
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize("kind", list(VALUES))
+def test_hostile_addresses_are_not_there(kind: str, ask: Callable[..., tuple[HttpResponse, float]]) -> None:
+    faults, statuses = [], set()
+    for page in pages():
+        if page.parameters and not page.name.startswith("openid_connect"):
+            address = page.address(dict.fromkeys(crawler.NOBODYS, VALUES[kind].encode("utf-8", "replace").decode()))
+            answer, seconds = ask("GET", address)
+            statuses.add(answer.status_code)
+            faults += judged(page, answer, seconds)
+
+    assert faults == []
+    assert statuses <= {301, 302, 400, 404, 405, 410}
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "elsewhere.example"},
+        {"Host": "testserver@elsewhere.example"},
+        {"Host": "testserver:port"},
+        {"Host": "' OR 1=1 --"},
+        {"X-Forwarded-Host": "elsewhere.example"},
+        {"X-Forwarded-For": "'; DROP TABLE accounts_user; --, ::1, x" * 50},
+        {"X-Forwarded-Proto": "https\r\nX-Planted: 1"},
+        {"User-Agent": "\x00\x1b[31m" + "A" * 60_000},
+        {"Accept-Language": "../../etc/passwd, " + "en;q=0.1, " * 5_000},
+        {"Accept-Encoding": "br;q=" + "9" * 5_000},
+        {"Referer": "https://elsewhere.example/"},
+        {"HX-Request": "true", "HX-Target": "account'><script>", "HX-Current-URL": "https://elsewhere.example/"},
+        {"HX-Request": "true", "HX-Trigger": "%" * 5_000, "HX-Prompt-URI-AutoEncoded": "true", "HX-Prompt": "%zz%"},
+        {"Content-Length": "-1"},
+        {"Content-Length": "99999999999999999999"},
+        {"Cookie": "session=" + "x" * 8_000},
+        {"Cookie": "session=\x00; csrf=\x00"},
+        {"Cookie": "; ".join(f"a{number}={number}" for number in range(3_000))},
+        {"Range": "bytes=0-1,2-3,9999-"},
+        {"If-None-Match": '"' * 10_000},
+        {"X-HTTP-Method-Override": "DELETE"},
+    ],
+    ids=lambda headers: " ".join(headers)[:40],
+)
+def test_hostile_headers_fail_nowhere(
+    headers: dict[str, str], ask: Callable[..., tuple[HttpResponse, float]], values: dict[str, Any]
+) -> None:
+    faults = []
+    for page in pages()[:: 1 if "Host" in headers else 3]:
+        answer, seconds = ask("GET", page.address(values), headers=headers)
+        faults += judged(page, answer, seconds)
+        if "elsewhere.example" in answer.content.decode(errors="replace") if not answer.streaming else False:
+            faults.append(f"{page.name}: names the Host that was claimed")
+        if "Host" in headers and answer.status_code != 400:
+            faults.append(f"{page.name}: {answer.status_code}")
+
+    assert faults == []
+
+
+@pytest.mark.row("T40")
+def test_fields_of_a_megabyte_are_refused_or_soon_answered(
+    ask: Callable[..., tuple[HttpResponse, float]], values: dict[str, Any]
+) -> None:
+    size = 1_000_000
+    faults = []
+    for page in pages():
+        for name in (
+            "name",
+            "label",
+            "link",
+            "secret",
+            "issuer",
+            "note",
+            "q",
+            "login",
+            "code",
+            "id",
+            "chosen",
+            "email",
+        ):
+            form = {"data": f"{name}={'A' * size}", "content_type": "application/x-www-form-urlencoded"}
+            if f"{name}" in _fields(page):
+                faults += judged(page, *ask("POST", page.address(values), **form))
+
+    assert faults == []
+
+
+def _fields(page: Page) -> tuple[str, ...]:
+    """Which of those a page takes: each is tried where it is read, and one of them everywhere."""
+    taken = {
+        "accounts:edit": ("name", "issuer", "note"),
+        "accounts:add-link": ("link",),
+        "accounts:add-hand": ("label", "secret"),
+        "accounts:add-confirm": ("name", "issuer", "chosen"),
+        "accounts:order": ("id",),
+        "accounts:device-rename": ("name",),
+        "accounts:start": ("name",),
+        "accounts:separate": ("name",),
+        "account_login": ("login",),
+        "account_signup": ("email",),
+        "mfa_activate_totp": ("code",),
+    }
+    return taken.get(page.name, ("q",))
+
+
+@pytest.mark.row("T40")
+@pytest.mark.parametrize(
+    "link",
+    [
+        f"otpauth://totp/{'A' * 1_000_000}?secret=JBSWY3DPEHPK3PXP",
+        f"otpauth://totp/x?secret={'A' * 1_000_000}",
+        f"otpauth://totp/x?{'&' * 900_000}secret=JBSWY3DPEHPK3PXP",
+        f"otpauth://totp/x?secret=JBSWY3DPEHPK3PXP&{'a=b&' * 200_000}",
+        f"otpauth-migration://offline?data={'%41' * 300_000}",
+        "otpauth://totp/x?secret=JBSWY3DPEHPK3PXP\n" * 20_000,
+        "\n" * 900_000,
+        "otpauth://" + "%" * 900_000,
+        "otpauth://totp/" + "%25" * 300_000,
+    ],
+    ids=["label", "secret", "ampersands", "pairs", "export", "lines", "empty lines", "percent", "percent twice"],
+)
+def test_long_links_are_refused_soon(link: str, ask: Callable[..., tuple[HttpResponse, float]]) -> None:
+    address = reverse("accounts:add-link")
+    form = {"data": f"link={quote(link)}"[: 1024 * 1024], "content_type": "application/x-www-form-urlencoded"}
+    ask("GET", address)
+
+    answer, seconds = ask("POST", address, **form)
+
+    assert answer.status_code < 500
+    assert seconds < CPU or answer.status_code >= 400, f"{seconds * 1000:.0f} ms"
+
+
+@pytest.mark.row("T40")
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+        b'{"id": "' + b"A" * 900_000 + b'"}',
+        b'{"a": 1, "a": 2}',
+        b"\xff\xfe\x00",
+        b"1e999999",
+        b"1" * 100_000,
+        b"null",
+        b'"text"',
+        b"[]",
+        b'{"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": []}',
+        b'{"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {"userHandle": 1, "signature": []}}',
+        b'{"id": "AAAA", "rawId": "AAAA", "type": "public-key", "response": {"clientDataJSON": "e30",'
+        b' "userHandle": "AAAA", "authenticatorData": "AAAA", "signature": "AAAA", "attestationObject": "oGFh"}}',
+    ],
+    ids=[
+        *("brackets", "braces", "long", "twice", "no UTF-8", "infinite", "digits", "null", "text", "list"),
+        *("no response", "wrong kinds", "cut short"),
+    ],
+)
+@pytest.mark.parametrize("who", ["ask", "ask_signed_out"])
+def test_deep_and_odd_json_fails_nowhere(
+    body: bytes, who: str, values: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    """As a body, and as the one field that carries JSON: what a passkey says."""
+    ask = request.getfixturevalue(who)
+    faults = []
+    for page in pages():
+        if page.name.startswith("admin:"):
+            continue
+        address = page.address(values)
+        faults += judged(page, *ask("POST", address, data=body, content_type="application/json"))
+        if "webauthn" in page.name or "passkey" in page.name or "authenticate" in page.name:
+            ask("GET", address)  # A ceremony is begun by looking at its page.
+            form = {"data": f"credential={quote(body)}&name=x", "content_type": "application/x-www-form-urlencoded"}
+            faults += judged(page, *ask("POST", address, **form))
+
+    assert faults == []
+
+
+@pytest.mark.row("T40")
+@pytest.mark.parametrize("kind", ["too many fields", "too many files", "no boundary", "cut short", "names", "nested"])
+def test_forms_that_are_none_fail_nowhere(
+    kind: str, ask: Callable[..., tuple[HttpResponse, float]], values: dict[str, Any]
+) -> None:
+    multipart = "multipart/form-data; boundary=x"
+    part = b'--x\r\nContent-Disposition: form-data; name="pictures"; filename="%s"\r\n\r\nno picture\r\n'
+    options: dict[str, dict[str, Any]] = {
+        "too many fields": {
+            "data": "&".join(f"a{number}=1" for number in range(3_000)),
+            "content_type": "application/x-www-form-urlencoded",
+        },
+        "too many files": {"data": part % b"a.png" * 200 + b"--x--", "content_type": multipart},
+        "no boundary": {"data": b"--x\r\n", "content_type": "multipart/form-data"},
+        "cut short": {"data": (part % b"a.png")[:-30], "content_type": multipart},
+        "names": {
+            "data": b"".join(part % name for name in (b"../../etc/passwd", b"\xff\x00.png", b"a" * 9_000, b""))
+            + b"--x--",
+            "content_type": multipart,
+        },
+        "nested": {
+            "data": b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y\r\n\r\n--y--\r\n--x--",
+            "content_type": multipart,
+        },
+    }
+
+    faults = []
+    for page in pages():
+        faults += judged(page, *ask("POST", page.address(values), **options[kind]))
+
+    assert faults == []
+
+
+@pytest.mark.row("T40")
+def test_body_of_twenty_megabytes_is_read_and_refused(
+    ask: Callable[..., tuple[HttpResponse, float]], alice_phone: Visitor
+) -> None:
+    picture = io.BytesIO(b"\x89PNG\r\n\x1a\n" + bytes(20_000_000))
+    picture.name = "large.png"
+    answer = alice_phone.client.post(reverse("accounts:add-picture"), {"pictures": picture})
+    form = {"data": "link=" + "A" * 20_000_000, "content_type": "application/x-www-form-urlencoded"}
+
+    text, _ = ask("POST", reverse("accounts:add-link"), **form)
+
+    assert answer.status_code == 200
+    assert "8 MiB" in answer.content.decode() or "too large" in answer.content.decode()
+    assert text.status_code == 400
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize("onward", [value for kind, value in VALUES.items() if kind.startswith("redirect")])
+def test_sign_in_leads_nowhere_else(onward: str, alice: Visitor) -> None:
+    client = Client()
+    page = client.get(reverse("account_login"), {"next": onward})
+
+    answer = client.post(
+        f"{reverse('account_login')}?next={quote(onward)}",
+        {"login": "alice@example.org", "password": "correct horse battery staple", "next": onward},
+    )
+
+    assert answer.headers["Location"] == reverse("accounts:list")
+    assert f'href="{onward}"' not in page.content.decode()
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/%00",
+        "/%ff%fe",
+        "/" + "a/" * 5_000,
+        "/..%2f..%2fetc/passwd",
+        "/static/../authweb/settings.py",
+        "//x",
+        "/.git/config",
+        "/%0d%0aX-Planted:1",
+    ],
+)
+def test_odd_addresses_are_not_there(path: str, db: None) -> None:
+    handler = WSGIHandler()
+    request = RequestFactory().get("/")
+    request.path_info = request.path = request.META["PATH_INFO"] = path
+
+    answer = handler.get_response(request)
+
+    assert answer.status_code in (301, 302, 400, 404)
+    assert "X-Planted" not in answer.headers
+
+
+@pytest.mark.row("T38")
+def test_judge_sees_what_is_wrong() -> None:
+    """The control: each fault that is looked for is found in an answer that has it."""
+    page = Page("page", "", None)
+    away = HttpResponse(status=302, headers={"Location": "https://elsewhere.example/x?y"})
+    planted = HttpResponse(headers={"X-Planted": "1"})
+
+    found = [
+        judged(page, HttpResponse(status=500), 0),
+        judged(page, HttpResponse(), 0.3),
+        judged(page, away, 0),
+        judged(page, planted, 0),
+        judged(page, HttpResponse(b"root:x:0:0"), 0),
+        judged(page, HttpResponse(status=404), 0.3),
+        judged(page, HttpResponse(json.dumps({"next": "https://elsewhere.example/"})), 0),
+    ]
+
+    assert [len(faults) for faults in found] == [1, 1, 1, 1, 1, 0, 0]

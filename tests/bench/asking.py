@@ -1,0 +1,53 @@
+"""A request as a browser sends it, given to a site in this process: all of its middleware, no network.
+
+Knows no site: ours and the stock one are asked in the same way.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Asker:
+    """One browser at one site, whose cookies stay as they are."""
+
+    def __init__(self, application: Application, *, host: str, cookies: dict[str, str]) -> None:
+        self._application = application
+        self._environ = {
+            "REQUEST_METHOD": "GET",
+            "SCRIPT_NAME": "",
+            "SERVER_NAME": host,
+            "SERVER_PORT": "443",
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "REMOTE_ADDR": "127.0.0.1",
+            "wsgi.version": (1, 0),
+            "wsgi.url_scheme": "https",
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": True,
+            "wsgi.run_once": False,
+            "HTTP_HOST": host,
+            "HTTP_COOKIE": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+            "HTTP_ACCEPT": "text/html,application/xhtml+xml,*/*;q=0.8",
+            "HTTP_ACCEPT_ENCODING": "gzip, deflate, br",
+            "HTTP_ACCEPT_LANGUAGE": "en-GB,en;q=0.9",
+            "HTTP_SEC_FETCH_SITE": "same-origin",
+            "HTTP_USER_AGENT": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0.0.0",
+        }
+
+    def get(self, path: str, query: str = "") -> bytes:
+        """The body of a page, as it would go out. Fails for anything but 200."""
+        status: list[str] = []
+        environ = {**self._environ, "PATH_INFO": path, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
+        answer = self._application(environ, lambda said, headers, error=None: status.append(said))
+        body = b"".join(answer)
+        close = getattr(answer, "close", None)
+        if close is not None:
+            close()
+        assert status == ["200 OK"], status
+        return body

@@ -1,0 +1,69 @@
+"""The people of the measurements: each with a list of so many accounts, open in a browser that came before."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from dataclasses import dataclass
+
+from django.core.wsgi import get_wsgi_application
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.services import vaults
+from accounts.services.activity import Tag
+from accounts.vault.entry import Entry
+from accounts.vault.secret import Secret
+from tests import factories
+from tests.bench.asking import Asker
+from tests.bench.site import HOST
+from tests.factories import Visitor
+
+_numbers = itertools.count(1)
+SITES = ("GitHub", "Fastmail", "Sparkasse", "Amazon", "Nextcloud", "PyPI", "Google", "Mastodon", "Dropbox", "Steuer")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Someone at a browser, and that browser."""
+
+    visitor: Visitor
+    asker: Asker
+
+    @classmethod
+    def with_accounts(cls, count: int) -> Person:
+        """A new person with so many accounts, all of the usual kind: SHA-1, 6 digits, 30 seconds."""
+        visitor = factories.enrolled(f"person-{next(_numbers)}@example.org", name="Phone", type="android")
+        listed(visitor, count)
+        # The first answer gives the session its new id; after it, a browser is known.
+        assert visitor.client.get(reverse("accounts:list"), secure=True, headers={"host": HOST}).status_code == 200
+        cookies = {name: morsel.value for name, morsel in visitor.client.cookies.items()}
+        return cls(visitor, Asker(get_wsgi_application(), host=HOST, cookies=cookies))
+
+    def page(self) -> bytes:
+        """The list."""
+        return self.asker.get(reverse("accounts:list"))
+
+    def refresh(self, query: str) -> bytes:
+        """Codes from an instant on."""
+        return self.asker.get(reverse("accounts:codes"), query)
+
+
+def listed(visitor: Visitor, count: int) -> None:
+    """Put so many accounts into the list of a visitor."""
+    entries = [an_account(number) for number in range(count)]
+    vault = visitor.vault
+    vaults.change(vault, lambda accounts: accounts.add_many(entries), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+
+def an_account(number: int) -> Entry:
+    """The account of this number, its key at random."""
+    site = SITES[number % len(SITES)]
+    secret = Secret(secrets.token_bytes(20))
+    return factories.an_entry(
+        issuer=f"{site} {number // len(SITES)}".removesuffix(" 0"), name=_name(number), secret=secret
+    )
+
+
+def _name(number: int) -> str:
+    return "alice@example.org" if number % 3 else f"alice.{number}@office.example"

@@ -137,16 +137,16 @@ class Preferences:
         """Answer in them."""
         user = request.user if request.COOKIES.get(settings.SESSION_COOKIE_NAME) else None
         language = getattr(user, "language", "")
-        translation.activate(
-            language if language in dict(settings.LANGUAGES) else translation.get_language_from_request(request)
-        )
+        if language not in dict(settings.LANGUAGES):
+            language = translation.get_language_from_request(request)
         zone = getattr(user, "time_zone", "")
-        if zone:
-            with timezone.override(_zone(zone)):
+        with translation.override(language, deactivate=True):
+            if zone:
+                with timezone.override(_zone(zone)):
+                    response = self.get_response(request)
+            else:
                 response = self.get_response(request)
-        else:
-            response = self.get_response(request)
-        response.headers.setdefault("Content-Language", translation.get_language())
+        response.headers.setdefault("Content-Language", language)
         return response
 
 

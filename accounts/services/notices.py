@@ -23,7 +23,9 @@ def mail(event: Event) -> None:
 
 def _send(event: Event) -> None:
     user = event.user
-    with translation.override(user.language or settings.LANGUAGE_CODE), timezone.override(user.time_zone or None):
+    # Who chose none reads what the page of the act speaks; without a page it is the server's language.
+    language = user.language or translation.get_language() or settings.LANGUAGE_CODE
+    with translation.override(language), timezone.override(user.time_zone or None):
         context = {"event": event, "site": settings.SITE_URL}
         subject = render_to_string(f"mail/{_template(event)}_subject.txt", context).strip()
         body = render_to_string(f"mail/{_template(event)}.txt", context)

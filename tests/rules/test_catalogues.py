@@ -88,9 +88,9 @@ def faults(catalogue: Catalog) -> list[str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_language_says_every_sentence_with_its_places(language: str) -> None:
     catalogue = translated(language)
-    ours = catalogues.catalogue()
+    wanted = [*catalogues.catalogue(), *catalogues.read(ENGLISH)]
 
-    assert {message.id for message in ours if message.id} - {message.id for message in catalogue} == set()
+    assert {message.id for message in wanted} - {message.id for message in catalogue} == set()
     assert faults(catalogue) == []
 
 

@@ -81,20 +81,20 @@ class Generator:
     Takes any key of one byte or more. A generator holds key material: it belongs in one function, not in a session.
     """
 
-    __slots__ = ("_digits", "_inner", "_last", "_outer", "_steam")
+    __slots__ = ("_digits", "_inner", "_modulus", "_outer")
 
     def __init__(
         self, key: Secret, *, algorithm: Algorithm = Algorithm.SHA1, digits: int = 6, steam: bool = False
     ) -> None:
-        block, new, self._last = _BLOCKS[algorithm]
+        block, new = _BLOCKS[algorithm]
         raw = key.reveal()
         if len(raw) > block:
             raw = new(raw).digest()
         padded = raw.ljust(block, b"\0")
         self._inner = new(padded.translate(_INNER)).copy
         self._outer = new(padded.translate(_OUTER)).copy
-        self._digits = digits
-        self._steam = steam
+        self._digits = 0 if steam else digits
+        self._modulus = _WHOLE if steam else 10**digits
 
     @classmethod
     def of(cls, entry: Entry) -> Generator:
@@ -103,7 +103,7 @@ class Generator:
 
     def run(self, first: int, count: int) -> str:
         """`count` codes from step `first` on as one text, each as wide as the account's digits."""
-        inner, outer, last, unpack = self._inner, self._outer, self._last, _unpack
+        inner, outer, modulus, unpack = self._inner, self._outer, self._modulus, _unpack
         numbers: list[int] = []
         append = numbers.append
         for message in _messages(first, count):
@@ -113,11 +113,10 @@ class Generator:
             state = outer()
             state.update(digest)
             digest = state.digest()
-            append(unpack(digest, digest[last] & 15)[0] & 0x7FFFFFFF)
-        if self._steam:
+            append((unpack(digest, digest[-1] & 15)[0] & 0x7FFFFFFF) % modulus)
+        if not self._digits:
             return "".join(map(_steam_letters, numbers))
-        modulus = 10**self._digits
-        return _shape(self._digits, count) % tuple([number % modulus for number in numbers])
+        return _shape(self._digits, count) % tuple(numbers)
 
 
 def period_of(entry: Entry) -> int:
@@ -173,7 +172,7 @@ def _steam_letters(number: int) -> str:
 _unpack: Final = struct.Struct(">I").unpack_from
 _INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
-# Block size, constructor, index of the byte that holds the offset.
-_BLOCKS: Final[dict[Algorithm, tuple[int, Any, int]]] = {
-    algorithm: (new().block_size, new, new().digest_size - 1) for algorithm, new in _HASHES.items()
+_WHOLE: Final = 2**31  # What cuts nothing off: Steam takes its letters from the whole number.
+_BLOCKS: Final[dict[Algorithm, tuple[int, Any]]] = {
+    algorithm: (new().block_size, new) for algorithm, new in _HASHES.items()
 }

@@ -59,15 +59,19 @@ def ahead(
     now = vaults.seconds(at)
     until = now + int((settings.CODES_AHEAD if over is None else over).total_seconds())
     begin = now if since is None else max(now, since)
+    steps: dict[int, tuple[int, int]] = {}  # Of each period, since most accounts share theirs.
     found: dict[str, Code] = {}
     for entry in entries:
-        if entry.secret is not None and entry.type is not Type.HOTP:
-            period = otp.period_of(entry)
+        if entry.secret is None or entry.type is Type.HOTP:
+            continue
+        period = otp.period_of(entry)
+        if period not in steps:
             step = begin // period
-            count = max(until // period - step + 1, 0 if begin > now else LEAST_COUNT)
-            if count:
-                digits = otp.codes(entry, step, count)
-                found[entry.id] = Code(digits, len(digits) // count, step, period)
+            steps[period] = step, max(until // period - step + 1, 0 if begin > now else LEAST_COUNT)
+        step, count = steps[period]
+        if count:
+            digits = otp.codes(entry, step, count)
+            found[entry.id] = Code(digits, len(digits) // count, step, period)
     return found
 
 

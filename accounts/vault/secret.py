@@ -12,8 +12,8 @@ from typing import Final, NoReturn
 
 from accounts.vault.errors import Damaged, Reason
 
-_STANDARD: Final = str.maketrans("-_", "+/")
-_PADDING: Final = ("", None, "==", "=")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_PADDING: Final = (b"", None, b"==", b"=")
 
 
 class Secret:
@@ -49,7 +49,7 @@ class Secret:
             value = _decoded(self._text)
             if value is None:
                 raise Damaged(Reason.DAMAGED_DOCUMENT)
-            object.__setattr__(self, "_bytes", value)
+            _set_bytes(self, value)
         return value
 
     def reveal_text(self) -> str:
@@ -126,7 +126,8 @@ def _decoded(text: str) -> bytes | None:
         padding = _PADDING[len(text) % 4]
         if padding is None:
             return None
-        return binascii.a2b_base64((text.translate(_STANDARD) + padding).encode("ascii"), strict_mode=True)
+        # As bytes: `translate` of a text costs five times as much as all the rest.
+        return binascii.a2b_base64(text.encode("ascii").translate(_STANDARD) + padding, strict_mode=True)
     except (ValueError, AttributeError, TypeError):
         return None
 

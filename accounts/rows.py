@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -28,15 +28,24 @@ COMMON_PERIOD = 30  # The period of the ring in the bar, in seconds; an account 
 _NO_ID = "0" * 32  # Stands in addresses, where a mark does not fit.
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Everything by which two rows differ, but for their values."""
+class Manner(NamedTuple):
+    """How a person wants rows."""
 
     language: str
     hidden: bool
     grouped: bool
     next_shown: bool
     compact: bool
+
+    @classmethod
+    def of(cls, user: User) -> Manner:
+        """The manner of a person, in the language of this request."""
+        return cls(get_language() or "", user.hide_codes, user.group_digits, user.show_next_code, user.compact_rows)
+
+
+class Kind(NamedTuple):
+    """By what two rows of one person differ, but for their values."""
+
     counter: bool
     shown: bool  # There is a code: always, but for a counter before its next code.
     own_ring: bool
@@ -45,48 +54,36 @@ class Shape:
     opened: bool  # Its page stands beside the list.
 
     @classmethod
-    def of(cls, entry: Entry, code: Code | None, user: User, *, opened: str = "") -> Shape:
-        """The shape of an account's row for a person."""
+    def of(cls, entry: Entry, code: Code | None, opened: str) -> Kind:
+        """The kind of an account's row."""
         counter = entry.type is Type.HOTP
-        return cls(
-            language=get_language() or "",
-            hidden=user.hide_codes and not counter,
-            grouped=user.group_digits,
-            next_shown=user.show_next_code,
-            compact=user.compact_rows,
-            counter=counter,
-            shown=code is not None,
-            own_ring=code is not None and not counter and code.period != COMMON_PERIOD,
-            issuer=bool(entry.issuer),
-            name=bool(entry.name),
-            opened=entry.id == opened,
-        )
+        own_ring = code is not None and not counter and code.period != COMMON_PERIOD
+        return cls(counter, code is not None, own_ring, bool(entry.issuer), bool(entry.name), entry.id == opened)
 
 
-def values(entry: Entry, code: Code | None) -> dict[str, str]:
-    """What a row shows, as text not yet escaped. An account without a code has empty fields for it."""
-    called = entry.issuer or entry.name
-    digits = code.digits if code else ""
-    width = code.width if code else 0
+def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, str]:
+    """What a row shows. `text` is done to what people wrote; the rest is digits and letters of our own making."""
+    digits, width, step, period = (code.digits, code.width, code.step, code.period) if code else ("", 0, "", 0)
     half = width // 2
-    period = code.period if code else 0
     first = digits[:width]
-    user, sign, host = entry.name.partition("@")
+    called = entry.issuer or entry.name
+    name = text(entry.name)
+    user, sign, host = name.partition("@")
     return {
         "id": entry.id,
-        "issuer": entry.issuer,
-        "name": entry.name,
+        "issuer": text(entry.issuer),
+        "name": name,
         "name_one": user + sign,  # A long address breaks after its "@".
         "name_two": host,
-        "letter": tile_letter(called),
+        "letter": text(tile_letter(called)),
         "tile": str(tile_number(called)),
-        "search": f"{entry.issuer} {entry.name}".casefold(),
+        "search": text(f"{entry.issuer} {entry.name}".casefold()),
         "counter": str(entry.counter),
         "digits": digits,
-        "step": str(code.step) if code else "",
+        "step": str(step),
         "period": str(period),
         "width": str(width),
-        "ends": _clock(code.ends_at) if period and code and period != COMMON_PERIOD else "",
+        "ends": _clock(code.ends_at) if code and period not in (0, COMMON_PERIOD) else "",
         "spoken": " ".join(first),
         "one": first[:half],
         "two": first[half:],
@@ -107,10 +104,9 @@ _MARKS = {field: f"\x02{field}\x03" for field in (*_FIELDS, "csrf")} | {"id": _N
 
 
 @lru_cache(maxsize=256)
-def _filler(shape: Shape) -> tuple[str, Callable[[Mapping[str, str]], tuple[str, ...]]]:
-    """The row of a shape as a %-format, and the fields it takes in their order."""
-    text: str = render_to_string("accounts/_account.html", {"row": _MARKS, "shape": shape, "csrf": _MARKS["csrf"]})
-    text = text.replace("%", "%%").replace(_NO_ID, "\x02id\x03")
+def _filler(manner: Manner, kind: Kind) -> tuple[str, Callable[[Mapping[str, str]], tuple[str, ...]]]:
+    """Rows of a kind as a %-format, and the fields it takes in their order."""
+    text = _rendered(_MARKS, manner, kind, _MARKS["csrf"]).replace("%", "%%").replace(_NO_ID, "\x02id\x03")
     pieces = text.split("\x02")
     names: list[str] = []
     for number, piece in enumerate(pieces[1:], 1):
@@ -118,6 +114,11 @@ def _filler(shape: Shape) -> tuple[str, Callable[[Mapping[str, str]], tuple[str,
         names.append(name)
         pieces[number] = f"%s{rest}"
     return "".join(pieces), itemgetter(*names)
+
+
+def _rendered(row: Mapping[str, str], manner: Manner, kind: Kind, csrf: str) -> SafeString:
+    shape = {**manner._asdict(), **kind._asdict()}
+    return render_to_string("accounts/_account.html", {"row": row, "shape": shape, "csrf": csrf})
 
 
 def render(
@@ -128,17 +129,16 @@ def render(
     `opened` is the id of the account whose page stands beside the list.
     """
     rows = []
-    escape = html.escape
+    manner = Manner.of(user)
     for entry in entries:
         code = codes.get(entry.id)
-        text, fields = _filler(Shape.of(entry, code, user, opened=opened))
-        row = {field: escape(value) for field, value in values(entry, code).items()}
+        format_, fields = _filler(manner, Kind.of(entry, code, opened))
+        row = values(entry, code, text=html.escape)
         row["csrf"] = csrf
-        rows.append(text % fields(row))
-    return mark_safe("".join(rows))  # noqa: S308 - every value in it was escaped two lines above
+        rows.append(format_ % fields(row))
+    return mark_safe("".join(rows))  # noqa: S308 - what people wrote was escaped three lines above
 
 
 def plain(entry: Entry, code: Code | None, *, user: User, csrf: str) -> SafeString:
     """One row by the template alone: what `render` must equal."""
-    context = {"row": values(entry, code), "shape": Shape.of(entry, code, user), "csrf": csrf}
-    return render_to_string("accounts/_account.html", context)
+    return _rendered(values(entry, code), Manner.of(user), Kind.of(entry, code, ""), csrf)

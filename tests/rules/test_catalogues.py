@@ -127,7 +127,7 @@ OTHERS = (
 )
 # Words of theirs that are none of ours.
 FOREIGN = re.compile(
-    r"!|\b(?i:please|invalid|oops|sorry|ensure|valid|email|login|log (?:in|out)|security keys?|authenticator|"
+    r"!|\b(?i:please|invalid|oops|sorry|ensure|valid|email|login|log (?:in|out)|security keys?|authenticator code|"
     r"two-factor|third-party|entirely|again\))\b|(?<=[a-z] )(?:Password|Email|Address|Codes?|Keys?|App)\b"
 )
 

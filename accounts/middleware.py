@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zoneinfo
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,8 +12,10 @@ import brotli
 from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
@@ -20,6 +23,8 @@ from django.utils.crypto import constant_time_compare
 
 from accounts import arrivals
 from accounts.services import devices
+
+logger = logging.getLogger(__name__)
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
@@ -97,8 +102,7 @@ class Sessions(SessionMiddleware):
         store._session_cache = store.decode(arrival.session_data)  # type: ignore[attr-defined]
         store.accessed = False
         request.session = store
-        if timezone.now() > arrival.session_expires - _RENEWED_BEFORE:
-            store.modified = True
+        request.renewal_is_due = timezone.now() > arrival.session_expires - _RENEWED_BEFORE  # type: ignore[attr-defined]
         for door in arrival.doors:
             if str(door.user.pk) == store._session_cache.get(SESSION_KEY):  # type: ignore[attr-defined]
                 self._enter(request, door)
@@ -116,12 +120,29 @@ class Sessions(SessionMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         """Save the session where it changed; send the device's cookie again once a week."""
-        door = getattr(request, "door", None)
+        if response.status_code < 500:
+            _upkeep(request, response)
+        due = getattr(request, "renewal_is_due", False) and not request.session.modified and response.status_code < 500
+        if due:
+            request.session.modified = True
+        try:
+            return super().process_response(request, response)
+        except (DatabaseError, SessionInterrupted) as error:
+            if not due:
+                raise
+            logger.warning("The renewal of a session was put off: %s", type(error).__name__)
+            return response
+
+
+def _upkeep(request: HttpRequest, response: HttpResponse) -> None:
+    """What is noted beside an answer. A database that takes nothing just now does not take the answer away."""
+    door = getattr(request, "door", None)
+    try:
         if door is not None and getattr(request, "vault", None) is not None:
             devices.keep_up(door, response, at=timezone.now())
-        if response.status_code != 500:
-            devices.remember(request)
-        return super().process_response(request, response)
+        devices.remember(request)
+    except DatabaseError as error:
+        logger.warning("The upkeep of a device was put off: %s", type(error).__name__)
 
 
 _RENEWED_BEFORE = timedelta(seconds=settings.SESSION_COOKIE_AGE - 24 * 3600)

@@ -49,6 +49,26 @@ def database(url: str, *, default: Path) -> dict[str, Any]:
     raise ImproperlyConfigured(f"DATABASE_URL: {parts.scheme}:// is not known; sqlite:// and postgres:// are.")
 
 
+def refuses_to_write(error: BaseException | None) -> bool:
+    """Whether this came about because the database took nothing: it is read-only, full or locked by others.
+
+    Then nothing of the request was kept. Of a connection that broke nobody knows that, so it is not among these.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        sqlite, postgres = getattr(error, "sqlite_errorname", None) or "", getattr(error, "sqlstate", None) or ""
+        if sqlite.startswith(_SQLITE_REFUSES) or postgres in _POSTGRES_REFUSES:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_SQLITE_REFUSES = ("SQLITE_READONLY", "SQLITE_FULL", "SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_CANTOPEN", "SQLITE_IOERR")
+# read_only_sql_transaction, disk_full, out_of_memory, too_many_connections, lock_not_available, cannot_connect_now
+_POSTGRES_REFUSES = frozenset({"25006", "53100", "53200", "53300", "55P03", "57P03"})
+
+
 def cache(url: str) -> dict[str, Any]:
     """CACHE_URL: empty for a table of the database, or `redis://host:port/0`. Raises ImproperlyConfigured."""
     if not url:

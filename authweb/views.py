@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import sys
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -14,6 +15,8 @@ from django.shortcuts import redirect, render
 from django.template import loader
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
+
+from authweb import databases
 
 logger = logging.getLogger("authweb")
 
@@ -79,14 +82,19 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The fault is ours: a reference that stands in the log too. Asks no database, no session, no context processor."""
-    reference = _reference()
+    """The fault is ours: a reference that stands in the log too. Asks no database, no session, no context processor.
+
+    Where the database takes nothing for the time being, that is said: nothing was changed, and later it will be.
+    """
+    reference, refused = _reference(), databases.refuses_to_write(sys.exc_info()[1])
     logger.error("%s: %s %s", reference, request.method, request.path)
     try:
-        content = loader.get_template("500.html").render({"reference": reference})
+        content = loader.get_template("503.html" if refused else "500.html").render({"reference": reference})
     except Exception:  # This page is the last one: whatever is broken, it answers.
         logger.exception("%s: the page of the error failed too", reference)
         content = f"{_('The fault is on our side.')} {reference}"
+    if refused:
+        return HttpResponse(content, status=503, headers={"Retry-After": "120"})
     return HttpResponse(content, status=500)
 
 

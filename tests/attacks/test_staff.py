@@ -1,0 +1,138 @@
+"""An administrator who looks at everything: people, devices, activity; never a secret, a name or an issuer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.test import Client
+from django.urls import reverse
+from django.utils.html import escape
+
+from accounts.models import Device, Event, KeySlot, User
+from tests import factories
+from tests.attacks import canaries, crawler, life
+from tests.attacks.canaries import NOTES, Searched
+from tests.factories import Visitor
+
+pytestmark = [pytest.mark.row("T39"), pytest.mark.django_db(transaction=True)]
+
+SHOWN = {"accounts.User", "accounts.Device", "accounts.Event", "auth.Group"}
+
+
+@pytest.fixture
+def staff() -> Visitor:
+    """Who may do everything here, with a list of her own."""
+    return factories.enrolled("root@example.org", name="Desk", type="computer", is_staff=True, is_superuser=True)
+
+
+def links(html: str) -> set[str]:
+    """Where a page of staff leads to, within staff's pages."""
+    found = set()
+    for part in html.replace("'", '"').split('href="')[1:]:
+        address = part.partition('"')[0].replace("&amp;", "&")
+        if address.startswith(("/admin/", "?")) and "logout" not in address and "jsi18n" not in address:
+            found.add(address)
+    return found
+
+
+def walked(client: Client) -> Iterator[tuple[str, bytes]]:
+    """Every page that staff reach by following links from the first, filters, orders and histories too."""
+    waiting, seen = ["/admin/"], {"/admin/"}
+    while waiting:
+        address = waiting.pop()
+        answer = client.get(address)
+        if answer.status_code != 200:
+            continue
+        yield address, crawler.body(answer)
+        for link in links(answer.content.decode()):
+            whole = f"{urlsplit(address).path}{link}" if link.startswith("?") else link
+            query = parse_qsl(urlsplit(whole).query)
+            combined = len(query) > 1 or any("." in value for name, value in query if name == "o")
+            if whole not in seen and not combined and "/password" not in whole:
+                seen.add(whole)
+                waiting.append(whole)
+
+
+def asked(client: Client) -> Iterator[tuple[str, bytes]]:
+    """The same pages by their addresses, searches and lookups across tables included."""
+    petra = User.objects.get(email=life.EMAIL)
+    rows: dict[str, list[object]] = {
+        "accounts_user": [petra.pk],
+        "accounts_device": list(Device.objects.values_list("pk", flat=True)),
+        "accounts_event": list(Event.objects.values_list("pk", flat=True)),
+        "account_emailaddress": [1, 2, 3],
+    }
+    for page in crawler.pages():
+        if page.name.startswith("admin:") and page.name not in ("admin:logout", "admin:login"):
+            table = page.name.removeprefix("admin:").rpartition("_")[0]
+            for row in rows.get(table, [petra.pk])[:40]:
+                values = {**crawler.NOBODYS, "object_id": row, "content_type_id": _type_of_people()}
+                yield page.name, crawler.body(client.get(page.address(values)))
+    for lookup in (
+        "vaults__states__sealed__contains=a",
+        "devices__slots__wrapped__startswith=a",
+        "password__startswith=md5",
+        "verifier__contains=a",
+        "user__password__startswith=md5",
+        "authenticator__data__contains=secret",
+    ):
+        for page in ("admin:accounts_user_changelist", "admin:accounts_device_changelist"):
+            answer = client.get(f"{reverse(page)}?{lookup}")
+            assert answer.status_code in (302, 400), f"{page}?{lookup}: {answer.status_code}"
+    for name in ("app_label=accounts&model_name=keyslot&field_name=vault", "app_label=mfa&model_name=authenticator"):
+        answer = client.get(f"{reverse('admin:autocomplete')}?{name}")
+        assert answer.status_code == 403
+
+
+def _type_of_people() -> int:
+    return int(ContentType.objects.get_for_model(User).pk)
+
+
+def test_staff_see_no_secret_no_name_and_no_issuer(staff: Visitor) -> None:
+    lived = life.lived()
+    factories.create_entry(on=staff, issuer="Site of staff", name="of staff")
+    everything = {**canaries.TWENTY, **NOTES, **lived.own()}
+    everything |= {f"slot {slot.pk}": bytes(slot.wrapped) for slot in KeySlot.objects.all()}
+    everything |= {f"verifier {device.pk}": bytes(device.verifier) for device in Device.objects.all()}
+
+    pages = [*walked(staff.client), *asked(staff.client)]
+
+    assert Searched.of(everything).hits(pages) == []
+    assert len({name for name, _ in pages}) > 60
+    # The control: what staff may see is found by the same walk.
+    assert Searched.of({"device": escape("Petra's phone").encode(), "person": life.EMAIL.encode()}).hits(pages) != []
+
+
+def test_staff_pages_know_these_tables_alone() -> None:
+    """Sessions, seeds, recovery codes, key slots, lists: nobody looks at them here, whoever registers them."""
+    assert {model._meta.label for model in admin.site._registry} == SHOWN
+
+
+def test_hash_of_a_password_is_shown_to_nobody(staff: Visitor) -> None:
+    page = staff.client.get(reverse("admin:accounts_user_change", args=[staff.user.pk])).content.decode()
+
+    assert "root@example.org" in page
+    assert staff.user.password not in page
+    assert 'name="password"' not in page
+
+
+def test_staff_without_a_second_look_remove_a_device_and_nothing_else(staff: Visitor, bob: Visitor) -> None:
+    """The one act there is; its owner can undo it for a day. Nothing can be added, changed or deleted in a list."""
+    factories.create_entry(on=bob, name="of bob")
+    version = factories.vault_of(bob).version
+    changes = reverse("admin:accounts_device_changelist")
+
+    staff.client.post(changes, {"action": "remove_devices", "_selected_action": [str(bob.device.pk)]})
+    refused = [
+        staff.client.post(reverse(f"admin:accounts_{table}_{act}", args=arguments), {"name": "x"}).status_code
+        for table, row in (("device", bob.device.pk), ("event", Event.objects.first().pk))
+        for act, arguments in (("add", []), ("change", [row]), ("delete", [row]))
+    ]
+
+    assert Device.objects.get(pk=bob.device.pk).removed_at is not None
+    assert refused == [403] * 6
+    assert factories.vault_of(bob).version == version

@@ -1,8 +1,7 @@
-"""The rows of the list: their template is rendered once a shape, then filled.
+"""The rows of the list: their template is rendered once for each manner and kind of row, then filled.
 
-Through the template engine a page of 100 rows costs ten times what its codes cost. So `_account.html` is rendered with
-marks in place of values, once for each shape a row can have, and the marks are filled with escaped values. A test holds
-the result equal to the plain template's. Only shapes are remembered between requests, never a value.
+`_account.html` is rendered with marks in place of values, and these are filled with escaped values. A test holds the
+result equal to the plain template's.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import html
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
 from django.template.loader import render_to_string
@@ -19,6 +17,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
+from accounts import filling
+from accounts.filling import Filler
 from accounts.models import User
 from accounts.services.codes import Code
 from accounts.templatetags.look import tile_letter, tile_number
@@ -96,24 +96,19 @@ def _clock(second: int) -> str:
     return timezone.localtime(datetime.fromtimestamp(second, tz=timezone.get_current_timezone())).strftime("%H:%M:%S")
 
 
-_FIELDS = (
-    *("id", "issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
-    *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two"),
-)
-_MARKS = {field: f"\x02{field}\x03" for field in (*_FIELDS, "csrf")} | {"id": _NO_ID}
+_MARKS = filling.marks(
+    (
+        *("issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
+        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "csrf"),
+    )
+) | {"id": _NO_ID}
 
 
 @lru_cache(maxsize=256)
-def _filler(manner: Manner, kind: Kind) -> tuple[str, Callable[[Mapping[str, str]], tuple[str, ...]]]:
-    """Rows of a kind as a %-format, and the fields it takes in their order."""
-    text = _rendered(_MARKS, manner, kind, _MARKS["csrf"]).replace("%", "%%").replace(_NO_ID, "\x02id\x03")
-    pieces = text.split("\x02")
-    names: list[str] = []
-    for number, piece in enumerate(pieces[1:], 1):
-        name, _, rest = piece.partition("\x03")
-        names.append(name)
-        pieces[number] = f"%s{rest}"
-    return "".join(pieces), itemgetter(*names)
+def _filler(manner: Manner, kind: Kind) -> Filler:
+    """What makes a row of a kind."""
+    text = _rendered(_MARKS, manner, kind, _MARKS["csrf"])
+    return filling.filler(text.replace(_NO_ID, filling.marks(["id"])["id"]))
 
 
 def _rendered(row: Mapping[str, str], manner: Manner, kind: Kind, csrf: str) -> SafeString:
@@ -132,10 +127,9 @@ def render(
     manner = Manner.of(user)
     for entry in entries:
         code = codes.get(entry.id)
-        format_, fields = _filler(manner, Kind.of(entry, code, opened))
         row = values(entry, code, text=html.escape)
         row["csrf"] = csrf
-        rows.append(format_ % fields(row))
+        rows.append(_filler(manner, Kind.of(entry, code, opened))(row))
     return mark_safe("".join(rows))  # noqa: S308 - what people wrote was escaped three lines above
 
 

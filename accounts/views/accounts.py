@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import rows
+from accounts import list_page, rows
 from accounts.forms import EntryForm
 from accounts.http import VaultRequest, go, page, said, vault_required
 from accounts.sentences import sentence
@@ -38,7 +38,11 @@ def index(request: VaultRequest) -> HttpResponse:
         return page(request, "accounts/damaged.html", {"state": vaults.last_good(request.vault)})
     at = timezone.now()
     context = _list_context(request, accounts, query=request.GET.get("q", ""), at=at)
-    return page(request, "accounts/list.html" if len(accounts) else "accounts/empty.html", context)
+    if not len(accounts):
+        return page(request, "accounts/empty.html", context)
+    if list_page.fits(request):
+        return HttpResponse(list_page.filled(request.user, context))
+    return page(request, list_page.TEMPLATE, context)
 
 
 def _list_context(
@@ -53,6 +57,7 @@ def _list_context(
     pinned = [entry for entry in shown if entry.pinned]
     others = [entry for entry in shown if not entry.pinned]
     common = int(at.timestamp()) // rows.COMMON_PERIOD
+    ends = datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=timezone.get_current_timezone())
     return {
         "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
         "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
@@ -60,7 +65,9 @@ def _list_context(
         "shown": len(shown),
         "query": query,
         "now": f"{at.timestamp():.3f}",
-        "ends": datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=at.tzinfo),
+        "ends": f"{ends:%H:%M:%S}",
+        "zone": ends.tzname(),
+        "csrf_token": csrf,
         "ahead": int(settings.CODES_AHEAD.total_seconds()),
     }
 

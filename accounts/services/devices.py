@@ -243,11 +243,13 @@ def shredded_at(removed_at: datetime) -> datetime:
 
 @transaction.atomic
 def put_back(device: Device, *, at: datetime, by: Device | None) -> None:
-    """Undo a removal. Raises OwnUndo to the removed browser itself, DeviceGone once the key is shredded."""
+    """Undo a removal, once. Raises OwnUndo to the removed browser itself, DeviceGone once the key is shredded."""
     if by is not None and by.pk == device.pk:
         raise OwnUndo
     kept_since = at - settings.REMOVED_DEVICE_KEPT
     if not Device.objects.filter(pk=device.pk, removed_at__gt=kept_since).update(removed_at=None):
+        if Device.objects.filter(pk=device.pk, removed_at=None).exists():
+            return  # The second of two clicks.
         raise DeviceGone
     activity.record(Tag.DEVICE_PUT_BACK, user=device.user, device=device, at=at)
 

@@ -255,11 +255,16 @@ def _moved(accounts: AccountList, entry_id: str, by: str) -> AccountList:
 @require_POST
 @vault_required
 def trash_entry(request: VaultRequest, entry_id: str) -> HttpResponse:
-    """Move an account to Trash; kept for 30 days."""
+    """Move an account to Trash; kept for 30 days. The second of two clicks finds it there."""
     at = timezone.now()
-    _change(request, lambda accounts: accounts.trash_entry(entry_id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED)
+    if not _is_in_trash(request, entry_id):
+        _change(request, lambda accounts: accounts.trash_entry(entry_id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED)
     said(request, _("Moved to Trash."), undo=_undo(request))
     return go(request, "accounts:list")
+
+
+def _is_in_trash(request: VaultRequest, entry_id: str) -> bool:
+    return any(trashed.entry.id == entry_id for trashed in vaults.read(request.vault).trash)
 
 
 def _undo(request: VaultRequest) -> str:
@@ -283,7 +288,10 @@ def trash(request: VaultRequest) -> HttpResponse:
 @require_POST
 @vault_required
 def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
-    """Take an account out of Trash, to its former place."""
+    """Take an account out of Trash, to its former place. The second of two clicks finds it in the list."""
+    if entry_id in vaults.read(request.vault):
+        said(request, _("Put back."))
+        return go(request, "accounts:trash")
     try:
         policy.require(request.user, Act.PUT_BACK, vaults.read(request.vault).in_trash(entry_id).entry)
         _change(request, lambda accounts: accounts.put_back(entry_id), tag=Tag.ENTRY_PUT_BACK)

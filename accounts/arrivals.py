@@ -7,7 +7,6 @@ Django's own ways answer, and the guard of the view decides.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache

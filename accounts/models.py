@@ -275,8 +275,8 @@ class Event(models.Model):
     objects = EventQuerySet.as_manager()
 
     class Meta:
-        verbose_name = _("activity")
-        verbose_name_plural = _("activity")
+        verbose_name = _("line of activity")
+        verbose_name_plural = _("lines of activity")
         ordering = ("-at", "-id")
         indexes = (models.Index(fields=("user", "-at"), name="event_of_user_by_time"),)
 

@@ -24,13 +24,14 @@ _TIME_TO_END = 10.0
 Command = Sequence[str]
 
 
-def site(*, host: str, port: int, workers: int) -> Command:
+def site(*, host: str, port: int, workers: int, log_requests: bool = True) -> Command:
     """The server. One thread a worker: two would pay a third more time for taking turns."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--http", "1", "--no-ws"),
         *("--host", host, "--port", str(port), "--workers", str(workers)),
         *("--blocking-threads", "1", "--runtime-threads", "1", "--respawn-failed-workers"),
-        *("--log-level", "warning", "--access-log", "--access-log-fmt", _REQUEST),
+        *("--log-level", "warning"),
+        *(("--access-log", "--access-log-fmt", _REQUEST) if log_requests else ()),
         "authweb.wsgi:application",
     )
 

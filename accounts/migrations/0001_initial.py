@@ -150,8 +150,8 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
-                "verbose_name": "activity",
-                "verbose_name_plural": "activity",
+                "verbose_name": "line of activity",
+                "verbose_name_plural": "lines of activity",
                 "ordering": ("-at", "-id"),
             },
         ),

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django import forms
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -248,7 +249,8 @@ def _accepted(
             request,
             _("Added.") if count == 1 else ngettext("%(count)d added.", "%(count)d added.", count) % {"count": count},
         )
-        return go(request, "accounts:list")
+        added = f"#account-{min(choice.chosen)}" if count == 1 else ""  # The new row, wherever it stands.
+        return go(request, reverse("accounts:list") + added)
     return None
 
 

@@ -79,6 +79,7 @@ def index(request: UserRequest) -> HttpResponse:
         {
             "here": here,
             "devices": request.user.devices.enrolled(),
+            "only_here": here is not None and here.removed_at is None and bool(devices.loss(here).lists),
             "removed": [
                 (device, devices.shredded_at(device.removed_at))
                 for device in request.user.devices.removed()

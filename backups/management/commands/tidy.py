@@ -45,6 +45,8 @@ def _cache(at: datetime) -> int:
     configured = settings.CACHES["default"]
     if not configured["BACKEND"].endswith(".DatabaseCache"):
         return 0
+    if configured["LOCATION"] not in connection.introspection.table_names():
+        return 0  # The server's first start makes the table.
     table = connection.ops.quote_name(configured["LOCATION"])
     with connection.cursor() as cursor:
         cursor.execute(

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         people.seed()
         connection.close()
         code = serving.together(
-            [serving.site(host="127.0.0.1", port=settings.PORT, workers=1), serving.tidy()],
+            [serving.site(host="127.0.0.1", port=settings.PORT, workers=1, log_requests=False), serving.tidy()],
             up=lambda: serving.answers(settings.PORT),
             told=self._tell,
         )

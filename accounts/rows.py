@@ -75,6 +75,7 @@ def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str)
         "name": name,
         "name_one": user + sign,  # A long address breaks after its "@".
         "name_two": host,
+        "both": text(", ".join(filter(None, (entry.issuer, entry.name)))),  # As a screen reader calls it.
         "letter": text(tile_letter(called)),
         "tile": str(tile_number(called)),
         "search": text(f"{entry.issuer} {entry.name}".casefold()),
@@ -99,7 +100,7 @@ def _clock(second: int) -> str:
 _MARKS = filling.marks(
     (
         *("issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
-        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "csrf"),
+        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "both", "csrf"),
     )
 ) | {"id": _NO_ID}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import zoneinfo
+from functools import cache
 from typing import Any
 
 from django import forms
@@ -107,6 +108,7 @@ class TimeZoneForm(forms.Form):
         self.fields["time_zone"].choices = zones()  # type: ignore[attr-defined]
 
 
+@cache
 def zones() -> list[tuple[str, str]]:
-    """Every time zone by its name."""
+    """Every time zone by its name; read from the system's files once."""
     return [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())]

@@ -4,12 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
-from tests.bench import inside
+from playwright.sync_api import sync_playwright
+
+from tests import browsers, visits
+from tests.bench import boundaries, inside, load
+from tests.bench.boundaries import BOUNDARIES, LATE
 from tests.bench.inside import AHEAD, Inside
+from tests.bench.load import Load
 from tests.bench.timing import Spread
+from tests.served import Served
+from tests.visits import Visit
 
 Range = tuple[float, float]
+
+
+class Run:
+    """What one run of the bench measures, each part when a figure first asks for it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    @cached_property
+    def inside(self) -> Inside:
+        """The rounds in this process."""
+        return Inside(self._directory)
+
+    @cached_property
+    def late(self) -> list[float]:
+        """By how many seconds codes were late without a server."""
+        return boundaries.late(self._directory / "boundaries")
+
+    @cached_property
+    def visits(self) -> list[Visit]:
+        """First visits of a hundred accounts, on a phone and on a computer."""
+        with Served(self._directory / "visits", accounts=100) as served, sync_playwright() as playwright:
+            chromium = playwright.chromium.launch(executable_path=browsers.find(), args=list(browsers.ARGUMENTS))
+            found = [visits.first(chromium, served, width=width) for width in (360, 1280)]
+            chromium.close()
+        return found
+
+    @cached_property
+    def load(self) -> Load:
+        """Browsers over loopback."""
+        return load.of_refreshes(self._directory / "load")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +58,7 @@ class Figure:
 
     name: str
     what: str
-    measure: Callable[[Inside], Spread]
+    measure: Callable[[Run], Spread]
     floor: float | Range | None = None
     goal: float | Range | None = None
 
@@ -29,14 +69,9 @@ class Figure:
         return bound[0] <= value <= bound[1] if isinstance(bound, tuple) else value <= bound
 
 
-def _page(rounds: Inside) -> Spread:
-    """A hundred accounts, with the codes they carry."""
-    return rounds.ratio("page_100", "bare_open", "bare_codes")
-
-
-def _growth(kind: str) -> Callable[[Inside], Spread]:
-    def measured(rounds: Inside) -> Spread:
-        return rounds.of(
+def _growth(kind: str) -> Callable[[Run], Spread]:
+    def measured(run: Run) -> Spread:
+        return run.inside.of(
             lambda one: (
                 ((one[f"{kind}_1000"] - one[f"{kind}_100"]) / 900) / ((one[f"{kind}_100"] - one[f"{kind}_10"]) / 90)
             )
@@ -45,19 +80,24 @@ def _growth(kind: str) -> Callable[[Inside], Spread]:
     return measured
 
 
-INSIDE = (
+def _loopback(run: Run) -> Spread:
+    cpu = run.load.cpu
+    return Spread.exactly(float("nan")) if cpu is None else run.inside.of(lambda one: cpu / one["refresh_100"])
+
+
+FIGURES = (
     Figure(
         "codes",
         "CPU of the requests for codes that the page makes for 100 accounts in an hour (clock.js itself, its time "
         "simulated), a minute ÷ 200 bare codes (HMAC, truncation, six digits as text)",
-        lambda rounds: rounds.ratio("hour", "bare_codes_hour"),
+        lambda run: run.inside.ratio("hour", "bare_codes_hour"),
         floor=1.5,
         goal=0.9,
     ),
     Figure(
         "small_list",
         "CPU of one refresh of 10 accounts ÷ an empty view for a signed-in person of a stock Django + allauth project",
-        lambda rounds: rounds.ratio("refresh_10", "stock"),
+        lambda run: run.inside.ratio("refresh_10", "stock"),
         floor=1.0,
         goal=0.6,
     ),
@@ -65,14 +105,14 @@ INSIDE = (
         "page",
         f"CPU of the list of 100 accounts with its {AHEAD * 100:,} codes ÷ (unsealing and parsing the list once + that "
         "many bare codes)",
-        _page,
+        lambda run: run.inside.ratio("page_100", "bare_open", "bare_codes"),
         floor=2,
         goal=1.1,
     ),
     Figure(
         "page_plain",
         "the same ÷ an empty view for a signed-in person of a stock Django + allauth project",
-        lambda rounds: rounds.ratio("page_100", "stock"),
+        lambda run: run.inside.ratio("page_100", "stock"),
         floor=5,
         goal=2.7,
     ),
@@ -93,15 +133,61 @@ INSIDE = (
     Figure(
         "queries",
         "the most that the list or a refresh asks the database; the same at 1, 3 and 1,000 accounts, or 1,000 more",
-        lambda rounds: inside.queries(),
+        lambda run: inside.queries(),
         floor=4,
         goal=2,
     ),
     Figure(
         "generator",
         "10 consecutive codes of 100 fresh keys, set-up included ÷ as many bare HMAC-SHA1",
-        lambda rounds: rounds.ratio("generator", "bare_hmacs"),
+        lambda run: run.inside.ratio("generator", "bare_hmacs"),
         floor=0.9,
         goal=0.65,
+    ),
+    Figure(
+        "boundaries",
+        f"of {BOUNDARIES} boundaries of an account of 5 seconds, over 100 seconds without a server: those whose right "
+        f"code was drawn within {LATE * 1000:.0f} ms",
+        lambda run: Spread.exactly(sum(late <= LATE for late in run.late)),
+        floor=(BOUNDARIES, BOUNDARIES),
+        goal=(BOUNDARIES, BOUNDARIES),
+    ),
+    Figure(
+        "lateness",
+        f"how late (or early) they were ÷ {LATE * 1000:.0f} ms",
+        lambda run: Spread.of([late / LATE for late in run.late]),
+    ),
+    Figure(
+        "first_visit",
+        "bytes over the wire of the first visit of a list of 100 accounts, headers included ÷ 1,000",
+        lambda run: Spread.exactly(max(visit.size for visit in run.visits) / 1000),
+        floor=60,
+    ),
+    Figure(
+        "first_requests",
+        "what that visit asks for, icon and manifest included",
+        lambda run: Spread.exactly(max(len(visit.files) for visit in run.visits)),
+        floor=16,
+    ),
+    Figure(
+        "first_shifts",
+        "what moves meanwhile, on 360 and on 1,280 pixels",
+        lambda run: Spread.exactly(sum(len(visit.shifts) for visit in run.visits)),
+        floor=0,
+    ),
+    Figure(
+        "stock_kept",
+        "the stock project's empty view with its database kept connected, as ours is ÷ as Django's defaults have it",
+        lambda run: run.inside.ratio("stock_kept", "stock"),
+    ),
+    Figure(
+        "loopback",
+        f"CPU of the server for a refresh of 100 accounts, {load.BROWSERS} browsers over loopback ÷ in this process",
+        _loopback,
+    ),
+    Figure(
+        "loopback_rate",
+        "answers a second of one worker × CPU of such a refresh in this process (1: a core that does nothing else)",
+        lambda run: run.inside.of(lambda one: run.load.a_second * one["refresh_100"]),
     ),
 )

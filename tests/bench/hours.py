@@ -17,8 +17,8 @@ import time_machine
 from playwright.sync_api import Route, sync_playwright
 
 from tests import browsers
-from tests.bench.people import Person
 from tests.environment import ROOT
+from tests.people import Person
 
 HOUR = timedelta(hours=1)
 

@@ -18,9 +18,9 @@ from accounts.vault.entry import Entry
 from accounts.vault.secret import Secret
 from tests.bench import hours
 from tests.bench.hours import Request
-from tests.bench.people import Person
 from tests.bench.stock_process import Stock
 from tests.bench.timing import ROUNDS, Act, Spread, Took, interleaved
+from tests.people import Person
 
 SIZES = (10, 100, 1000)
 AHEAD = 11  # Codes of an account that a page carries: this period's and those that begin within five minutes.

@@ -21,9 +21,8 @@ def prepare(data: Path) -> None:
         SITE_URL=f"https://{HOST}",
         SSL_REDIRECT="0",
         SECRET_KEY=secrets.token_urlsafe(60),
-        EMAIL_URL="smtp://127.0.0.1:9",
+        EMAIL_URL=f"file://{data}/mails",
         DATA_DIR=str(data),
-        LOG_LEVEL="ERROR",
         # Playwright runs an event loop in this thread; Django would refuse the database there.
         DJANGO_ALLOW_ASYNC_UNSAFE="1",
     )

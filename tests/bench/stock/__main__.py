@@ -18,7 +18,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
-from tests.bench.asking import Asker  # noqa: E402
+from tests.asking import Asker  # noqa: E402
 from tests.bench.timing import seconds_of  # noqa: E402
 
 

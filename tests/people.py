@@ -1,11 +1,13 @@
-"""The people of the measurements: each with a list of so many accounts, open in a browser that came before."""
+"""People with lists of so many accounts, open in a browser that has been there before."""
 
 from __future__ import annotations
 
 import itertools
 import secrets
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +17,7 @@ from accounts.services.activity import Tag
 from accounts.vault.entry import Entry
 from accounts.vault.secret import Secret
 from tests import factories
-from tests.bench.asking import Asker
-from tests.bench.site import HOST
+from tests.asking import Asker
 from tests.factories import Visitor
 
 _numbers = itertools.count(1)
@@ -35,10 +36,7 @@ class Person:
         """A new person with so many accounts, all of the usual kind: SHA-1, 6 digits, 30 seconds."""
         visitor = factories.enrolled(f"person-{next(_numbers)}@example.org", name="Phone", type="android")
         listed(visitor, count)
-        # The first answer gives the session its new id; after it, a browser is known.
-        assert visitor.client.get(reverse("accounts:list"), secure=True, headers={"host": HOST}).status_code == 200
-        cookies = {name: morsel.value for name, morsel in visitor.client.cookies.items()}
-        return cls(visitor, Asker(get_wsgi_application(), host=HOST, cookies=cookies))
+        return cls(visitor, Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor)))
 
     def page(self) -> bytes:
         """The list."""
@@ -54,6 +52,17 @@ def listed(visitor: Visitor, count: int) -> None:
     entries = [an_account(number) for number in range(count)]
     vault = visitor.vault
     vaults.change(vault, lambda accounts: accounts.add_many(entries), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+
+def known_cookies(visitor: Visitor) -> dict[str, str]:
+    """The cookies of a browser after its first answer, which gives the session a new id."""
+    answer = visitor.client.get(reverse("accounts:codes"), secure=True, headers={"host": _host()})
+    assert answer.status_code == 200
+    return {name: morsel.value for name, morsel in visitor.client.cookies.items()}
+
+
+def _host() -> str:
+    return urlsplit(settings.SITE_URL).netloc
 
 
 def an_account(number: int) -> Entry:

@@ -135,6 +135,7 @@ def test_page_that_is_older_than_the_list_loses_nothing(act: str, alice_phone: V
     assert "b" in names(alice_phone)
 
 
+@pytest.mark.row("T46")
 def test_undo_never_gives_a_counter_twice(alice_phone: Visitor) -> None:
     """Of an act before and of one after; nor does putting back from Trash."""
     entry = create_entry(on=alice_phone, name="c", type=Type.HOTP, counter=7)
@@ -153,6 +154,7 @@ def test_undo_never_gives_a_counter_twice(alice_phone: Visitor) -> None:
     assert alice_phone.entries[0].counter == 10
 
 
+@pytest.mark.row("T46")
 def test_second_account_of_one_name_overwrites_nothing(alice_phone: Visitor) -> None:
     first = create_entry(on=alice_phone, issuer="GitHub", name="alice")
     link = "otpauth://totp/GitHub:alice?secret=JBSWY3DPEHPK3PXP&issuer=GitHub"

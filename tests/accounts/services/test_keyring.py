@@ -52,6 +52,7 @@ def test_two_inits_make_different_keys(file: Path, tmp_path: Path, settings: Laz
     assert not set(file.read_text().splitlines()) & set((tmp_path / "other.txt").read_text().splitlines())
 
 
+@pytest.mark.row("T36")
 def test_sheet_typed_back_is_the_file(
     file: Path, tmp_path: Path, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +98,7 @@ def test_enter_names_the_role_that_is_missing(
         call_command("keys", "enter")
 
 
+@pytest.mark.row("T36")
 def test_no_file_is_no_start(file: Path) -> None:
     with pytest.raises(ImproperlyConfigured, match="make them by `manage.py keys init`"):
         keyring.keyring()
@@ -112,6 +114,7 @@ def test_same_key_twice_is_refused(file: Path) -> None:
         keyring.read(file)
 
 
+@pytest.mark.row("T36")
 def test_check_learns_new_keys_and_stops_at_one_that_differs(db: None, file: Path) -> None:
     call_command("keys", "init", stdout=io.StringIO())
     keyring.check()

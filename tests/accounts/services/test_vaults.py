@@ -154,6 +154,7 @@ def test_undo_puts_back_entries_and_trash(alice_phone: Visitor) -> None:
     assert vaults.read(alice_phone.vault).trash == ()
 
 
+@pytest.mark.row("T46")
 def test_undo_never_lowers_a_counter(alice_phone: Visitor) -> None:
     entry = create_entry(on=alice_phone, type=Type.HOTP, counter=5)
     create_entry(on=alice_phone, name="another")

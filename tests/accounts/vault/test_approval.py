@@ -36,6 +36,7 @@ def test_a_sealed_key_opens_in_the_new_browser() -> None:
     assert sealed != keys.seal_key(VK, PUBLIC, VAULT, SLOT, OLD, NEW)
 
 
+@pytest.mark.row("T8")
 def test_every_altered_bit_and_every_shorter_approval_is_refused() -> None:
     altered = [
         SEALED[: bit // 8] + bytes([SEALED[bit // 8] ^ 1 << bit % 8]) + SEALED[bit // 8 + 1 :] for bit in range(640)
@@ -51,6 +52,7 @@ def test_every_altered_bit_and_every_shorter_approval_is_refused() -> None:
     assert refused == 640 + 80 + 1
 
 
+@pytest.mark.row("T10")
 def test_swapped_vault_slot_or_device_does_not_open() -> None:
     places = set(product((VAULT, SLOT), (SLOT, VAULT), (OLD, NEW), (NEW, OLD))) - {(VAULT, SLOT, OLD, NEW)}
 

@@ -24,6 +24,7 @@ HASHES = {
 SIZES = [1, 2, 5, 9, 10, 13, 14, 16, 20, 32, 63, 64, 65, 100, 127, 128, 129, 300]
 
 
+@pytest.mark.row("T1")
 def test_hotp_codes_are_those_of_the_rfc() -> None:
     v = vectors("rfc4226")
     entry = new_entry(secret=Secret(bytes.fromhex(v["key"])), type=Type.HOTP, digits=v["digits"])
@@ -32,6 +33,7 @@ def test_hotp_codes_are_those_of_the_rfc() -> None:
     assert otp.codes(entry, 0, 10) == "".join(row["code"] for row in v["vectors"])
 
 
+@pytest.mark.row("T2")
 def test_totp_codes_are_those_of_the_rfc() -> None:
     v = vectors("rfc6238")
     made = {}
@@ -45,6 +47,7 @@ def test_totp_codes_are_those_of_the_rfc() -> None:
     assert made == {(row["at"], row["algorithm"]): (row["code"], row["code"]) for row in v["vectors"]}
 
 
+@pytest.mark.row("T2")
 @pytest.mark.parametrize("row", vectors("codes")["vectors"])
 def test_codes_are_those_that_other_authenticators_show(row: dict[str, object]) -> None:
     row = dict(row)
@@ -56,6 +59,7 @@ def test_codes_are_those_that_other_authenticators_show(row: dict[str, object]) 
     assert slow_code(entry, otp.step(entry, at)) == code
 
 
+@pytest.mark.row("T3")
 def test_recorded_codes_of_oathtool_are_ours() -> None:
     v = vectors("oathtool")["vectors"]
     wrong = []
@@ -75,6 +79,7 @@ def test_recorded_codes_of_oathtool_are_ours() -> None:
     assert (len(v), wrong) == (500, [])
 
 
+@pytest.mark.row("T3")
 def test_random_codes_are_those_of_cryptography() -> None:
     chance = random.Random(6238)
     wrong = []

@@ -103,11 +103,13 @@ READABLE: dict[str, Callable[[], bytes]] = {
 }  # fmt: skip
 
 
+@pytest.mark.row("T5")
 @pytest.mark.parametrize("name", READABLE)
 def test_a_code_is_read_however_it_lies(name: str) -> None:
     assert qr.read(READABLE[name]()) == (LINK,)
 
 
+@pytest.mark.row("T5")
 def test_random_photographs_are_read() -> None:
     chance = random.Random(7)
     missed = []
@@ -119,6 +121,7 @@ def test_random_photographs_are_read() -> None:
     assert missed == []
 
 
+@pytest.mark.row("T5")
 def test_several_codes_in_one_picture_are_all_read_and_equal_ones_once() -> None:
     page = Image.new("RGB", (1400, 700), "white")
     page.paste(code(LINK), (0, 0))
@@ -168,6 +171,7 @@ NOT_READ: dict[str, tuple[Callable[[], bytes], Reason]] = {
 }
 
 
+@pytest.mark.row("T5")
 @pytest.mark.parametrize("name", NOT_READ)
 def test_what_is_not_read_says_why(name: str) -> None:
     make, reason = NOT_READ[name]
@@ -257,6 +261,7 @@ def child_seconds(act: Callable[[], object]) -> float:
     return spent() - before
 
 
+@pytest.mark.row("T6")
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_costs_little_time_and_no_memory_of_ours(name: str, child_start: float) -> None:
     bomb = BOMBS[name]()

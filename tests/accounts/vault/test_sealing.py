@@ -45,6 +45,7 @@ def test_the_size_of_a_state_tells_little_of_the_number_of_accounts() -> None:
     assert len(sizes) <= 5
 
 
+@pytest.mark.row("T8")
 def test_every_altered_bit_of_a_sealed_list_is_refused() -> None:
     sealed = sealing.seal(new_list(1, 2), VK, VAULT, 1)
     refused = 0
@@ -60,6 +61,7 @@ def test_every_altered_bit_of_a_sealed_list_is_refused() -> None:
     assert sealing.unseal(sealed, VK, VAULT, 1) == new_list(1, 2)
 
 
+@pytest.mark.row("T10")
 def test_every_shorter_and_every_longer_state_is_refused() -> None:
     sealed = sealing.seal(new_list(1, 2), VK, VAULT, 1)
     refused = 0
@@ -71,6 +73,7 @@ def test_every_shorter_and_every_longer_state_is_refused() -> None:
     assert refused == 4145 + 2
 
 
+@pytest.mark.row("T10")
 def test_a_state_belongs_to_its_list_number_purpose_and_key() -> None:
     sealed = sealing.seal(new_list(1), VK, VAULT, 7)
     draft = sealing.seal_draft(b"{}", VK, VAULT, DRAFT)
@@ -94,6 +97,7 @@ def test_a_state_belongs_to_its_list_number_purpose_and_key() -> None:
     assert sealing.unseal_draft(draft, VK, VAULT, DRAFT) == b"{}"
 
 
+@pytest.mark.row("T10")
 def test_salt_and_text_of_two_states_do_not_go_together() -> None:
     one, two = (sealing.seal(new_list(number), VK, VAULT, 1) for number in (1, 2))
 

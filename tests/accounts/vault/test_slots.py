@@ -51,6 +51,7 @@ def test_backup_keys_are_the_vectors() -> None:
     assert keys.backup_key_of_passkey(PRF).reveal().hex() == V["slots"]["passkey"]["backup_kek"]
 
 
+@pytest.mark.row("T8")
 def test_every_altered_bit_and_every_shorter_slot_is_refused() -> None:
     refused = 0
     for kind, wrapped in WRAPPED.items():
@@ -66,6 +67,7 @@ def test_every_altered_bit_and_every_shorter_slot_is_refused() -> None:
     assert refused == 3 * (384 + 48 + 1)
 
 
+@pytest.mark.row("T10")
 def test_a_wrong_place_is_damage_and_a_wrong_secret_a_wrong_key() -> None:
     other = bytes(16)
     for (kind, wrapped), (vault, slot) in product(WRAPPED.items(), [(other, SLOT), (VAULT, other), (SLOT, VAULT)]):

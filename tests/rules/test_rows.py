@@ -1,0 +1,35 @@
+"""Every row of the plan of security tests that concerns what is built has a test that names it."""
+
+from __future__ import annotations
+
+import re
+
+from tests.environment import ROOT
+
+MARK = re.compile(r"pytest\.mark\.row\(\"([AT]\d+)\"\)")
+
+# Codes, links, pictures, sealed bytes, parallel changes; canaries, errors, sockets; scripts, headers, forged requests,
+# foreign things; doors, cookies; locks and keys; staff; hostile input; undo. By their own numbers: the disk without
+# a door, the browser after sign-out.
+ROWS = {
+    *("T1", "T2", "T3", "T4", "T5", "T6", "T8", "T10", "T11", "T16"),
+    *("T25", "T26", "T27", "T29", "T30", "T31", "T32", "T33", "T34", "T36", "T38", "T39", "T40", "T46"),
+    *("A2", "A23"),
+}
+
+
+def marked() -> dict[str, int]:
+    """The rows that tests name, and how many name each."""
+    found: dict[str, int] = {}
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for row in MARK.findall(path.read_text(encoding="utf-8")):
+            found[row] = found.get(row, 0) + 1
+    return found
+
+
+def test_every_row_of_the_plan_has_a_test() -> None:
+    assert set(marked()) == ROWS
+
+
+def test_mark_of_a_row_is_found() -> None:
+    assert MARK.findall("@pytest.mark.row" + '("T99")\n@pytest.mark.article("S-1")') == ["T99"]

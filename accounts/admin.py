@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Count, Model, Q, QuerySet
@@ -18,7 +18,7 @@ from accounts.services import activity, devices
 class Shown:
     """Rows are filtered by what is shown of them: by other columns a hash could be guessed, letter by letter."""
 
-    fields: tuple[str, ...]
+    fields: ClassVar[tuple[str, ...]]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         """Whether an address may filter by this."""

@@ -31,6 +31,7 @@ ENTRANCES = {
 # Ways in and doors: whose sign-in is older than five minutes signs in again before they are shown.
 FRESH = {
     "accounts:device-remove",
+    "accounts:device-undo",
     "account_set_password",
     "account_email",
     "mfa_activate_totp",

@@ -6,11 +6,13 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Count, Model, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts.http import fresh_sign_in
 from accounts.models import Device, Event, User
 from accounts.services import activity, devices
 
@@ -50,7 +52,15 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("is_active", "is_staff")
     search_fields = ("email",)
     ordering = ("email",)
-    fields = ("email", "is_active", "is_staff", "is_superuser", "groups", "date_joined", "last_login")
+    fields: ClassVar[tuple[str, ...]] = (
+        "email",
+        "is_active",
+        "is_staff",
+        "is_superuser",
+        "groups",
+        "date_joined",
+        "last_login",
+    )
     readonly_fields = ("email", "date_joined", "last_login")
     filter_horizontal = ("groups",)
 
@@ -63,6 +73,16 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
     def device_count(self, user: Any) -> int:
         """How many browsers open this person's lists."""
         return int(user.device_count)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """Who may do what is for superusers to say: nobody gives themselves more than they have."""
+        more = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups")
+        return (*self.readonly_fields, *more)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """A superuser is changed by superusers alone."""
+        above = isinstance(obj, User) and obj.is_superuser and not request.user.is_superuser
+        return not above and super().has_change_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """People sign up, or are invited by `manage.py invite`."""
@@ -81,8 +101,13 @@ class DeviceAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("type", ("removed_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "user__email")
     list_select_related = ("user",)
-    fields = ("name", "user", "type", "made_at", "seen_at", "removed_at")
+    fields: ClassVar[tuple[str, ...]] = ("name", "user", "type", "made_at", "seen_at", "removed_at")
     actions = ("remove_devices",)
+
+    @method_decorator(fresh_sign_in)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, after a fresh sign-in: each removal asks for one, and here are everybody's devices."""
+        return super().changelist_view(request, extra_context)
 
     @admin.action(description=_("Remove the chosen devices"), permissions=["remove"])
     def remove_devices(self, request: HttpRequest, chosen: QuerySet[Device]) -> None:
@@ -108,7 +133,7 @@ class EventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("user__email", "reference")
     list_select_related = ("user",)
     date_hierarchy = "at"
-    fields = ("at", "user", "sentence", "device_name", "reference")
+    fields: ClassVar[tuple[str, ...]] = ("at", "user", "sentence", "device_name", "reference")
 
     @admin.display(description=_("what happened"))
     def sentence(self, event: Event) -> str:

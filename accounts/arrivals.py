@@ -24,7 +24,7 @@ from accounts.vault import keys
 from accounts.vault.errors import VaultError
 
 _NO_DEVICE = bytes(16)
-_DEVICES_AT_MOST = 8  # People may share a browser; a pile of cookies is none of that.
+_DEVICES_AT_MOST = 48  # People may share a browser; a pile of cookies is none of that.
 
 
 @dataclass(frozen=True, slots=True)

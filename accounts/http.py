@@ -47,7 +47,10 @@ def vault_required(view: View) -> View:
             has_list = request.user.is_authenticated and devices.has_list(request.user)
             return go(request, "accounts:open" if has_list else "accounts:start")
         request.vault = vault  # type: ignore[attr-defined]
-        return view(request, *args, **kwargs)
+        try:
+            return view(request, *args, **kwargs)
+        except vaults.DeviceRemoved:
+            return go(request, "accounts:open")
 
     return guarded
 

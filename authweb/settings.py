@@ -44,6 +44,8 @@ if SECRET_KEY.startswith("demo:") and not DEMO:
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or [_site.hostname, *(["127.0.0.1", "[::1]"] if AT_HOME else [])]
 CSRF_TRUSTED_ORIGINS: list[str] = [SITE_URL] if HTTPS else []
+if "*" in ALLOWED_HOSTS and not AT_HOME:
+    raise ImproperlyConfigured("ALLOWED_HOSTS=*: name the hosts; a request could claim any other.")
 SERVER_KEYS_FILE = Path(env.text("SERVER_KEYS_FILE", str(DATA_DIR / "server-keys.txt")))
 
 # -- The parts --------------------------------------------------------------------------------------------------------
@@ -222,6 +224,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_AGE = SESSION_COOKIE_AGE
+# In the session, not in a cookie: what is said to one person is not carried to another.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 CSRF_FAILURE_VIEW = "authweb.views.csrf_failure"
 
 SECURE_SSL_REDIRECT = HTTPS and env.flag("SSL_REDIRECT", True)

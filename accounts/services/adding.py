@@ -5,9 +5,10 @@ The secret keys never leave this service: a page gets names, settings, notes and
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,7 @@ from accounts.vault.formats import Format, Found
 from accounts.vault.list import MAX_ENTRIES, AccountList, Relation
 
 MOST_PICTURES = 20
+_READING_TAKES = timedelta(seconds=6)  # At most, for all pictures of one request and a little over.
 _VERSION = 1
 
 
@@ -164,8 +166,11 @@ def from_pictures(vault: OpenVault, pictures: Sequence[tuple[str, bytes]], *, at
         raise ParseError(Reason.TOO_MANY_PICTURES, found=len(pictures), allowed=MOST_PICTURES)
     texts: dict[str, None] = {}  # The same code in two pictures is read once.
     problems: list[Problem] = []
+    until = time.monotonic() + _READING_TAKES.total_seconds()
     for name, data in pictures:
         try:
+            if time.monotonic() > until:  # Others wait for this worker.
+                raise ParseError(Reason.PICTURE_TOO_COSTLY)
             texts |= dict.fromkeys(qr.read(data))
         except VaultError as error:
             problems.append(Problem.of(name, error))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from uuid import UUID, uuid4
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponseBase
@@ -25,6 +26,7 @@ from accounts.vault import keys
 from accounts.vault.errors import VaultError
 from accounts.vault.keys import DeviceCookie
 
+MOST_LISTS = 20
 COOKIE_AGE = timedelta(days=400)  # The most a browser keeps.
 _COOKIE_SENT_AGAIN = timedelta(days=7)
 _SEEN_AGAIN = timedelta(hours=1)
@@ -34,6 +36,10 @@ _OF_SESSION = "device"
 
 class HasList(Exception):
     """The person has a list already: it is opened, not set up again."""
+
+
+class TooManyLists(Exception):
+    """One person keeps that many lists and no more."""
 
 
 class DeviceGone(Exception):
@@ -61,7 +67,7 @@ class Enrolled:
 def set_up(
     user: User, *, name: str, type: DeviceType, at: datetime, separate: bool = False, device_id: UUID | None = None
 ) -> Enrolled:
-    """Enrol a browser with a new list. Raises HasList unless a separate one is asked for.
+    """Enrol a browser with a new list. Raises HasList unless a separate one is asked for, TooManyLists.
 
     `device_id` was made with the form. A second click on its button brings the same one: the browser has dropped the
     answer to the first, and with it the key, so the second takes the place of that untouched list.
@@ -75,6 +81,8 @@ def set_up(
         twice.delete()
     if not separate and has_list(user):
         raise HasList
+    if Vault.objects.filter(user=user).count() >= MOST_LISTS:
+        raise TooManyLists
     key = keys.new_vault_key()
     vault = vaults.begin(user, name=name, key=key, at=at)
     enrolled = _enrol(user, vault, key, device_id or uuid4(), name=name, type=type, at=at)
@@ -142,13 +150,19 @@ def remember(request: HttpRequest) -> None:
     Once the answer is there: an answer of 500 brings the browser no new id, and would leave it with one that is gone.
     """
     device: Device | None = getattr(request, "opened_by", None)
-    if device is not None and not request.session.is_empty() and request.session.get(_OF_SESSION) != str(device.pk):
-        before = request.session.session_key
-        request.session.cycle_key()
-        request.session[_OF_SESSION] = str(device.pk)
-        UserSession.objects.filter(session_key=before).update(
-            session_key=request.session.session_key, data={_OF_SESSION: str(device.pk)}
-        )
+    session = request.session
+    if device is None or session.is_empty() or str(device.pk) in session.get(_OF_SESSION, ()):
+        return
+    with transaction.atomic():
+        before = session.session_key
+        if not Session.objects.select_for_update().filter(session_key=before).exists():
+            return  # Ended meanwhile, or another request of this browser was quicker: an end is an end.
+        if not Device.objects.select_for_update().filter(pk=device.pk, removed_at=None).exists():
+            session.flush()
+            return
+        session[_OF_SESSION] = [*session.get(_OF_SESSION, ()), str(device.pk)]
+        session.cycle_key()
+        UserSession.objects.filter(session_key=before).update(session_key=session.session_key)
 
 
 @sensitive_variables()
@@ -255,11 +269,11 @@ def put_back(device: Device, *, at: datetime, by: Device | None) -> None:
 
 
 def _end_sessions(device: Device) -> None:
-    sessions: Iterable[UserSession] = UserSession.objects.filter(
-        user=device.user_id, **{f"data__{_OF_SESSION}": str(device.pk)}
-    )
-    for session in sessions:
-        session.end()
+    """End every session in which this device has opened a list, whatever else it has opened since."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    for session in UserSession.objects.filter(user=device.user_id):
+        if str(device.pk) in store(session.session_key).get(_OF_SESSION, ()):
+            session.end()
 
 
 def expire(at: datetime) -> int:
@@ -271,8 +285,11 @@ def expire(at: datetime) -> int:
     shredded = 0
     for device in Device.objects.filter(over).select_related("user"):
         with transaction.atomic():
-            activity.record(Tag.DEVICE_SHREDDED, user=device.user, device=device, at=at)
-            device.delete()
+            if not Device.objects.filter(over, pk=device.pk).delete()[0]:
+                continue  # It came back meanwhile.
+            Vault.objects.filter(user=device.user_id, slots=None).delete()
+            facts = {"device": device.name}
+            activity.record(Tag.DEVICE_SHREDDED, user=device.user, at=at, facts=facts)
             shredded += 1
     return shredded
 

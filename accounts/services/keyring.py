@@ -54,6 +54,8 @@ def keyring() -> Keyring:
 def read(path: Path) -> list[ServerKey]:
     """The keys of a file, in its order. Raises ImproperlyConfigured with the line that is wrong."""
     try:
+        if path.stat().st_mode & 0o007:
+            raise ImproperlyConfigured(f"The server keys at {path} are open to everybody on this machine: chmod 0400.")
         lines = path.read_text(encoding="ascii").splitlines()
     except FileNotFoundError:
         raise ImproperlyConfigured(f"No server keys at {path}: make them by `manage.py keys init`.") from None

@@ -24,6 +24,8 @@ from accounts.vault.errors import VaultError
 from accounts.vault.keys import VaultKey
 from accounts.vault.list import AccountList
 
+_MOST_DRAFTS = 5
+
 Operation = Callable[[AccountList], AccountList]
 
 # Sent inside the transaction of a change: `vault` (its row), `before`, `after`, `at`. No key goes with the news.
@@ -40,6 +42,10 @@ class OpenVault:
     user: User
     sealed: bytes | None = field(default=None, repr=False)
     opened: AccountList | None = field(default=None, repr=False)
+
+
+class DeviceRemoved(Exception):
+    """The device was removed while it asked: from then on it changes nothing."""
 
 
 class NothingToUndo(Exception):
@@ -85,10 +91,12 @@ def change(
     """Apply one operation to the list as it stands now, and keep the result as its next state.
 
     Under the lock of the vault's row, so that nothing another browser wrote meanwhile is lost. What the operation
-    raises undoes everything.
+    raises undoes everything. Raises DeviceRemoved.
     """
     with transaction.atomic():
         row = Vault.objects.select_for_update().get(pk=vault.row.pk)
+        if not Device.objects.filter(pk=vault.device.pk, removed_at=None).exists():
+            raise DeviceRemoved
         before = sealing.unseal(_newest(row), vault.key, row.id.bytes, row.version)
         after = operation(before).without_trash_before(seconds(at - settings.TRASH_KEPT))
         if after == before:
@@ -121,7 +129,17 @@ def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = Fals
     if later and not all_since:
         raise ChangedSince(later)
     older = sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
-    return change(vault, lambda accounts: accounts.undone_to(older), tag=Tag.LIST_UNDONE, at=at, facts={"of": version})
+    between = [
+        sealing.unseal(bytes(one.sealed), vault.key, vault.row.id.bytes, one.version)
+        for one in VaultState.objects.filter(vault=vault.row.pk, version__gte=version)
+    ]  # An account deleted since may have given codes meanwhile.
+    return change(
+        vault,
+        lambda accounts: accounts.undone_to(older, between),
+        tag=Tag.LIST_UNDONE,
+        at=at,
+        facts={"of": version},
+    )
 
 
 @sensitive_variables()
@@ -160,7 +178,9 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
 
 @sensitive_variables()
 def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) -> Draft:
-    """Keep what was read, sealed, until the person says yes: 15 minutes at most."""
+    """Keep what was read, sealed, until the person says yes: 15 minutes at most, the newest few of a device."""
+    held = vault.device.drafts.filter(kind=kind).order_by("-expires_at").values_list("pk", flat=True)
+    Draft.objects.filter(pk__in=list(held[_MOST_DRAFTS - 1 :])).delete()
     draft = Draft(vault=vault.row, device=vault.device, kind=kind, expires_at=at + settings.DRAFT_KEPT)
     draft.sealed = sealing.seal_draft(encoding.canonical(document), vault.key, vault.row.id.bytes, draft.id.bytes)
     draft.save(force_insert=True)

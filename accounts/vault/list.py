@@ -219,13 +219,16 @@ class AccountList:
             raise ParseError(Reason.NOT_A_COUNTER)
         return self._with(replace(entry, counter=entry.counter + 1)).checked()
 
-    def undone_to(self, older: AccountList) -> AccountList:
+    def undone_to(self, older: AccountList, between: Iterable[AccountList] = ()) -> AccountList:
         """The list with accounts and Trash of an older state, and with nothing else of it.
 
         What protects backups stays as it is now, and no counter falls: a code that was handed out is never handed out
-        again. Raises TooLarge.
+        again, not even by an account that was deleted in a state `between` the two. Raises TooLarge.
         """
-        counters: dict[str, Entry] = {entry.id: entry for entry in self._everything()}
+        counters: dict[str, Entry] = {}
+        for accounts in (*between, self):
+            for entry in accounts._everything():
+                counters[entry.id] = higher_counter(entry, counters.get(entry.id))
         entries = tuple(higher_counter(entry, counters.get(entry.id)) for entry in older.entries)
         trash = tuple(
             replace(trashed, entry=higher_counter(trashed.entry, counters.get(trashed.entry.id)))

@@ -1,7 +1,7 @@
 """Codes: HOTP (RFC 4226), TOTP (RFC 6238) and Steam's, with SHA-1, SHA-256, SHA-512.
 
 pyotp is what the codes stand on: `Hotp`, `Totp` and `Steam` are its classes, given the key as bytes and without its
-constructors, which refuse keys under 14 bytes, 5 digits, and periods over 120 s that real sites use. `Generator` is the
+constructors, which refuse keys under 14 bytes, 5 digits, and periods over 120 s that real sites use. `run` is the
 faster way to many codes of one key; a test holds it equal to them.
 
 Times are whole seconds since 1970; a step is a number of periods since then, or the counter of a counter account.
@@ -75,48 +75,40 @@ class Steam(_RawKey, PyotpSteam):
         self.interval = DEFAULT_PERIOD
 
 
-class Generator:
-    """Many codes of one key: the HMAC is begun once (RFC 2104) and its two states copied for each code.
+def run(
+    key: Secret,
+    first: int,
+    count: int,
+    *,
+    algorithm: Algorithm = Algorithm.SHA1,
+    digits: int = 6,
+    steam: bool = False,
+) -> str:
+    """`count` codes of one key from step `first` on as one text, each as wide as the account's digits.
 
-    Takes any key of one byte or more. A generator holds key material: it belongs in one function, not in a session.
+    Takes any key of one byte or more. The HMAC is begun once (RFC 2104), and its two states are copied for each code.
     """
-
-    __slots__ = ("_digits", "_inner", "_modulus", "_outer")
-
-    def __init__(
-        self, key: Secret, *, algorithm: Algorithm = Algorithm.SHA1, digits: int = 6, steam: bool = False
-    ) -> None:
-        block, new = _BLOCKS[algorithm]
-        raw = key.reveal()
-        if len(raw) > block:
-            raw = new(raw).digest()
-        padded = raw.ljust(block, b"\0")
-        self._inner = new(padded.translate(_INNER)).copy
-        self._outer = new(padded.translate(_OUTER)).copy
-        self._digits = 0 if steam else digits
-        self._modulus = _WHOLE if steam else 10**digits
-
-    @classmethod
-    def of(cls, entry: Entry) -> Generator:
-        """The generator of an account. Raises ParseError for one without a key."""
-        return cls(_key(entry), algorithm=entry.algorithm, digits=entry.digits, steam=entry.type is Type.STEAM)
-
-    def run(self, first: int, count: int) -> str:
-        """`count` codes from step `first` on as one text, each as wide as the account's digits."""
-        inner, outer, modulus, unpack = self._inner, self._outer, self._modulus, _unpack
-        numbers: list[int] = []
-        append = numbers.append
-        for message in _messages(first, count):
-            state = inner()
-            state.update(message)
-            digest = state.digest()
-            state = outer()
-            state.update(digest)
-            digest = state.digest()
-            append((unpack(digest, digest[-1] & 15)[0] & 0x7FFFFFFF) % modulus)
-        if not self._digits:
-            return "".join(map(_steam_letters, numbers))
-        return _shape(self._digits, count) % tuple(numbers)
+    block, new = _BLOCKS[algorithm]
+    raw = key.reveal()
+    if len(raw) > block:
+        raw = new(raw).digest()
+    padded = raw.ljust(block, b"\0")
+    inner, outer = new(padded.translate(_INNER)).copy, new(padded.translate(_OUTER)).copy
+    modulus = _WHOLE if steam else 10**digits
+    unpack = _unpack
+    numbers: list[int] = []
+    append = numbers.append
+    for message in _messages(first, count):
+        state = inner()
+        state.update(message)
+        digest = state.digest()
+        state = outer()
+        state.update(digest)
+        digest = state.digest()
+        append((unpack(digest, digest[-1] & 15)[0] & 0x7FFFFFFF) % modulus)
+    if steam:
+        return "".join(map(_steam_letters, numbers))
+    return _shape(digits, count) % tuple(numbers)
 
 
 def period_of(entry: Entry) -> int:
@@ -131,7 +123,14 @@ def step(entry: Entry, at: int) -> int:
 
 def codes(entry: Entry, first_step: int, count: int) -> str:
     """`count` codes of an account from a step on, as one text: `entry.digits` letters each. Raises ParseError."""
-    return Generator.of(entry).run(first_step, count)
+    return run(
+        _key(entry),
+        first_step,
+        count,
+        algorithm=entry.algorithm,
+        digits=entry.digits,
+        steam=entry.type is Type.STEAM,
+    )
 
 
 def code_at(entry: Entry, at: int) -> str:

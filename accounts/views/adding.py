@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from allauth.core.internal import ratelimit
 from django import forms
 from django.http import HttpResponse
 from django.urls import reverse
@@ -29,6 +30,8 @@ from accounts.vault.formats import Format
 _MOST_FAULTS = 10  # Told one by one above a form; what is beyond is counted.
 _PHONES = frozenset({DeviceType.IOS, DeviceType.ANDROID})
 _LINKS = ("otpauth:", "otpauth-migration:", "steam:", "phonefactor:")
+
+_PICTURES_RATE = {"picture": "20/m/user"}  # Reading one may take 2 s of a worker.
 
 
 # -- The ways in ------------------------------------------------------------------------------------------------------
@@ -64,6 +67,9 @@ def picture(request: VaultRequest) -> HttpResponse:
         )
     if form.is_valid():
         pictures = form.cleaned_data["pictures"]
+        if not ratelimit.consume(request, app="accounts", action="picture", config=_PICTURES_RATE, user=request.user):
+            form.add_error("pictures", _("Too many pictures one after another. Wait a minute, then send them again."))
+            return _ways(request, "take" if taken else "picture", form)
         return _held(
             request,
             "take" if taken else "picture",

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
 from accounts.http import UserRequest, fresh_sign_in, go, page, said
@@ -51,6 +51,9 @@ def _set_up(request: UserRequest, template: str, *, separate: bool) -> HttpRespo
             )
         except devices.HasList:
             return go(request, "accounts:open")
+        except devices.TooManyLists:
+            form.add_error(None, _("You have 20 lists, as many as one person can keep. Remove a device of one first."))
+            return page(request, template, {"form": form})
         response = go(request, "accounts:list")
         devices.send_cookie(response, request.user, enrolled.cookie)
         return response
@@ -131,10 +134,13 @@ def remove(request: UserRequest, device_id: UUID) -> HttpResponse:
     )
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
+@fresh_sign_in
 def undo(request: UserRequest, device_id: UUID) -> HttpResponse:
-    """Put a removed device back while its key is kept."""
+    """Put a removed device back while its key is kept. A door is opened anew: it asks who is there."""
     device = _device(request, device_id)
+    if request.method == "GET":
+        return page(request, "accounts/device_undo.html", {"device": device})
     try:
         devices.put_back(device, at=timezone.now(), by=devices.here(request))
     except devices.OwnUndo:

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
@@ -92,6 +94,7 @@ def _type_of_people() -> int:
     return int(ContentType.objects.get_for_model(User).pk)
 
 
+@pytest.mark.article("G-24")
 def test_staff_see_no_secret_no_name_and_no_issuer(staff: Visitor) -> None:
     lived = life.lived()
     factories.create_entry(on=staff, issuer="Site of staff", name="of staff")
@@ -120,7 +123,7 @@ def test_hash_of_a_password_is_shown_to_nobody(staff: Visitor) -> None:
     assert 'name="password"' not in page
 
 
-def test_staff_without_a_second_look_remove_a_device_and_nothing_else(staff: Visitor, bob: Visitor) -> None:
+def test_staff_remove_a_device_and_nothing_else(staff: Visitor, bob: Visitor) -> None:
     """The one act there is; its owner can undo it for a day. Nothing can be added, changed or deleted in a list."""
     factories.create_entry(on=bob, name="of bob")
     version = factories.vault_of(bob).version
@@ -136,3 +139,31 @@ def test_staff_without_a_second_look_remove_a_device_and_nothing_else(staff: Vis
     assert Device.objects.get(pk=bob.device.pk).removed_at is not None
     assert refused == [403] * 6
     assert factories.vault_of(bob).version == version
+
+
+def changed(user: User, other: User, **fields: str) -> int:
+    """Who may change people sends the form of another person."""
+    client = Client()
+    client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    return client.post(reverse("admin:accounts_user_change", args=[other.pk]), fields).status_code
+
+
+def test_staff_who_may_change_people_make_nobody_more_than_they_were(db: None) -> None:
+    helper = factories.create_user("helper@example.org", is_staff=True)
+    helper.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "view_user"]))
+    chief = factories.create_user("chief@example.org", is_staff=True, is_superuser=True)
+
+    answers = [changed(helper, helper, is_active="on", is_staff="on", is_superuser="on"), changed(helper, chief)]
+
+    helper.refresh_from_db()
+    chief.refresh_from_db()
+    assert answers == [302, 403]
+    assert [helper.is_superuser, chief.is_active, chief.is_superuser] == [False, True, True]
+
+
+def test_staff_whose_sign_in_is_old_show_who_they_are_before_they_remove_a_device(staff: Visitor) -> None:
+    factories.grown_stale(staff)
+
+    answer = staff.client.get(reverse("admin:accounts_device_changelist"))
+
+    assert answer.headers["Location"].startswith("/sign-in/")

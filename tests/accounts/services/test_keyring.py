@@ -27,6 +27,13 @@ def file(tmp_path: Path, settings: LazySettings) -> Path:
     keyring.keyring.cache_clear()
 
 
+def put(file: Path, text: str) -> None:
+    """Another text in place of the keys, as safe from others as they were."""
+    file.unlink(missing_ok=True)
+    file.write_text(text)
+    file.chmod(0o400)
+
+
 def test_init_makes_one_key_of_each_role_for_its_owner_alone(file: Path) -> None:
     call_command("keys", "init", stdout=io.StringIO())
 
@@ -107,8 +114,7 @@ def test_no_file_is_no_start(file: Path) -> None:
 def test_same_key_twice_is_refused(file: Path) -> None:
     call_command("keys", "init", stdout=io.StringIO())
     text = file.read_text()
-    file.unlink()
-    file.write_text(text + text.splitlines()[0] + "\n")
+    put(file, text + text.splitlines()[0] + "\n")
 
     with pytest.raises(ImproperlyConfigured, match="line 5: S 1 stands there twice"):
         keyring.read(file)
@@ -120,9 +126,8 @@ def test_check_learns_new_keys_and_stops_at_one_that_differs(db: None, file: Pat
     keyring.check()
     known = KeyCheck.objects.count()
     text = file.read_text()
-    file.unlink()
     other = keys.format_key_line(keys.new_server_key(Role.PEPPER, 1))
-    file.write_text("\n".join(other if line.startswith("PEPPER") else line for line in text.splitlines()))
+    put(file, "\n".join(other if line.startswith("PEPPER") else line for line in text.splitlines()))
     keyring.keyring.cache_clear()
 
     with pytest.raises(keyring.KeysDiffer, match="PEPPER 1 is not the one"):
@@ -136,8 +141,7 @@ def test_check_names_what_the_file_lacks(db: None, file: Path) -> None:
     call_command("keys", "add", "S", stdout=io.StringIO())
     keyring.check()
     text = file.read_text()
-    file.unlink()
-    file.write_text("\n".join(line for line in text.splitlines() if not line.startswith("S 2")))
+    put(file, "\n".join(line for line in text.splitlines() if not line.startswith("S 2")))
     keyring.keyring.cache_clear()
 
     keyring.check()
@@ -164,3 +168,11 @@ def test_field_of_another_purpose_or_row_does_not_open(file: Path) -> None:
         with pytest.raises(Damaged):
             keyring.unseal(purpose, row, sealed)
     assert keyring.unseal("totp", b"row", sealed) == b"seed"
+
+
+def test_file_that_everybody_may_read_is_refused(file: Path) -> None:
+    call_command("keys", "init", stdout=io.StringIO())
+    file.chmod(0o444)
+
+    with pytest.raises(ImproperlyConfigured, match="open to everybody on this machine: chmod 0400"):
+        keyring.read(file)

@@ -66,7 +66,9 @@ def test_demo_says_so_on_every_page() -> None:
 
 
 def test_error_summary_takes_the_focus_and_leads_to_each_field() -> None:
-    page = rendered("accounts/_device_form.html", form=DeviceForm({"device_id": ID, "name": "", "type": "toaster"}), action="/")
+    page = rendered(
+        "accounts/_device_form.html", form=DeviceForm({"device_id": ID, "name": "", "type": "toaster"}), action="/"
+    )
 
     assert "2 things to correct" in page
     assert re.search(r'<div class="errors" role="alert" tabindex="-1" autofocus>', page)
@@ -76,7 +78,9 @@ def test_error_summary_takes_the_focus_and_leads_to_each_field() -> None:
 
 
 def test_field_in_error_is_bound_to_its_sentence() -> None:
-    page = rendered("accounts/_device_form.html", form=DeviceForm({"device_id": ID, "name": "", "type": "ios"}), action="/")
+    page = rendered(
+        "accounts/_device_form.html", form=DeviceForm({"device_id": ID, "name": "", "type": "ios"}), action="/"
+    )
 
     field = re.search(r'<input[^>]*name="name"[^>]*>', page)
     assert field is not None

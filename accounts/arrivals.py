@@ -10,7 +10,7 @@ import base64
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.conf import settings
@@ -27,6 +27,16 @@ _NO_DEVICE = bytes(16)
 _DEVICES_AT_MOST = 48  # People may share a browser; a pile of cookies is none of that.
 
 
+class Slot(NamedTuple):
+    """What a browser's key slot holds; a tenth of the columns of its table."""
+
+    id: UUID
+    kid: int
+    wrapped: bytes
+    share: bytes
+    used_at: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """A device's cookie beside its rows. Nothing is open yet: the slot, the vault and the state may be missing."""
@@ -34,7 +44,7 @@ class Door:
     cookie: keys.DeviceCookie
     user: User
     device: Device
-    slot: KeySlot | None
+    slot: Slot | None
     vault: Vault | None
     sealed: bytes | None
 
@@ -80,29 +90,50 @@ def of(request: HttpRequest) -> Arrival | None:
         return None
     doors = []
     for row in rows:
-        device: Device | None = row[1]
+        device: Device | None = _made(Device, row)
         if device is None:
             continue
         name, cookie = by_id[device.pk.bytes]
-        user = row[2]
+        user: User = _made(User, row)  # type: ignore[assignment]
         if name == cookie_name(user.pk):
-            doors.append(Door(cookie, user, device, row[3], row[4], row[5].sealed if row[5] else None))
-    session: Session = rows[0][0]
-    return Arrival(session_key, session.session_data, session.expire_date, tuple(doors))
+            slot = Slot(*_of(KeySlot, row))
+            (sealed,) = _of(VaultState, row)
+            doors.append(Door(cookie, user, device, slot if slot.id else None, _made(Vault, row), sealed))
+    session_data, session_expires = _of(Session, rows[0])
+    return Arrival(session_key, session_data, session_expires, tuple(doors))
 
 
-_MODELS: tuple[type[models.Model], ...] = (Session, Device, User, KeySlot, Vault, VaultState)
+# Of each table in the order of their joins: what is read of it; all, where a model is made of it.
+_READ: dict[type[models.Model], tuple[str, ...] | None] = {
+    Session: ("session_data", "expire_date"),
+    Device: None,
+    User: None,
+    KeySlot: Slot._fields,
+    Vault: None,
+    VaultState: ("sealed",),
+}
+
+_Row = list[Any]
+M = TypeVar("M", bound=models.Model)
+_Converted = tuple[int, Any, Any]  # A column's place, what converts it, its expression.
+
+
+@cache
+def _columns() -> list[tuple[type[models.Model], models.Field[Any, Any]]]:
+    """All that is read, one table after another."""
+    found = []
+    for model, names in _READ.items():
+        fields = {field.attname: field for field in model._meta.concrete_fields}
+        found += [(model, fields[name]) for name in names or fields]
+    return found
 
 
 @cache
 def _query() -> str:
     quote = connection.ops.quote_name
-    columns = ", ".join(
-        f"t{number}.{quote(str(field.column))}"
-        for number, model in enumerate(_MODELS)
-        for field in model._meta.concrete_fields
-    )
-    session, device, user, slot, vault, state = (quote(model._meta.db_table) for model in _MODELS)
+    tables = {model: f"t{number}" for number, model in enumerate(_READ)}
+    columns = ", ".join(f"{tables[model]}.{quote(str(field.column))}" for model, field in _columns())
+    session, device, user, slot, vault, state = (quote(model._meta.db_table) for model in _READ)
     return (
         f"SELECT {columns} FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "  # noqa: S608 - names alone
         f"LEFT JOIN {user} t2 ON t2.id = t1.user_id "
@@ -113,50 +144,41 @@ def _query() -> str:
     )
 
 
-_Converted = tuple[int, list[Any], Any]  # A column's place, its converters, its expression.
-_Reader = tuple[type[models.Model], list[str], list[_Converted], int, int]
-
-
 @cache
-def _readers() -> tuple[_Reader, ...]:
-    """For each model: its field names, and which of its columns need which converters."""
-    readers, start = [], 0
-    for model in _MODELS:
-        fields = model._meta.concrete_fields
-        converted = []
-        for index, field in enumerate(fields):
-            expression = field.get_col(model._meta.db_table)
-            converters = [
-                *connection.ops.get_db_converters(expression),
-                *field.get_db_converters(connection),
-            ]
-            if converters:
-                converted.append((index, converters, expression))
-        readers.append((model, [field.attname for field in fields], converted, start, start + len(fields)))
-        start += len(fields)
-    return tuple(readers)
+def _conversions() -> tuple[_Converted, ...]:
+    """What the database has in another form than Python: its times, ids, flags."""
+    found = []
+    for place, (model, field) in enumerate(_columns()):
+        expression = field.get_col(model._meta.db_table)
+        converters = connection.ops.get_db_converters(expression) + field.get_db_converters(connection)
+        found += [(place, convert, expression) for convert in converters]
+    return tuple(found)
 
 
-def _rows(session_key: str, device_ids: list[bytes]) -> list[list[Any]]:
+def _rows(session_key: str, device_ids: list[bytes]) -> list[_Row]:
     adapt = Device._meta.get_field("id").get_db_prep_value
     ids = [adapt(UUID(bytes=device_id), connection) for device_id in device_ids or [_NO_DEVICE]]
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute(_query() % ", ".join(["%s"] * len(ids)), [*ids, session_key, now])
-        return [_read(row) for row in cursor.fetchall()]
+        rows = [list(row) for row in cursor.fetchall()]
+    for row in rows:
+        for place, convert, expression in _conversions():
+            if row[place] is not None:
+                row[place] = convert(row[place], expression, connection)
+    return rows
 
 
-def _read(row: tuple[Any, ...]) -> list[Any]:
-    read: list[Any] = []
-    for model, names, converted, start, end in _readers():
-        values = list(row[start:end])
-        if values[0] is None:
-            read.append(None)
-            continue
-        for index, converters, expression in converted:
-            value = values[index]
-            for convert in converters:
-                value = convert(value, expression, connection)
-            values[index] = value
-        read.append(model.from_db("default", names, values))
-    return read
+@cache
+def _place(model: type[models.Model]) -> tuple[slice, list[str]]:
+    places = [place for place, (of, _) in enumerate(_columns()) if of is model]
+    return slice(places[0], places[-1] + 1), [_columns()[place][1].attname for place in places]
+
+
+def _of(model: type[models.Model], row: _Row) -> _Row:
+    return row[_place(model)[0]]
+
+
+def _made(model: type[M], row: _Row) -> M | None:
+    place, names = _place(model)
+    return model.from_db("default", names, row[place]) if row[place.start] is not None else None

@@ -178,7 +178,7 @@ def keep_up(door: arrivals.Door, response: HttpResponseBase, *, at: datetime) ->
     if changes:
         Device.objects.filter(pk=device.pk).update(**changes)
     if door.slot is not None and (door.slot.used_at is None or "seen_at" in changes):
-        KeySlot.objects.filter(pk=door.slot.pk).update(used_at=at)
+        KeySlot.objects.filter(pk=door.slot.id).update(used_at=at)
 
 
 def has_list(user: User) -> bool:

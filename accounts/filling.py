@@ -11,7 +11,7 @@ from operator import itemgetter
 
 _BEGIN, _END = "\x02", "\x03"
 
-Filler = Callable[[Mapping[str, str]], str]
+Filler = Callable[[Mapping[str, object]], str]
 
 
 def marks(names: Iterable[str]) -> dict[str, str]:

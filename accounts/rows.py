@@ -61,33 +61,33 @@ class Kind(NamedTuple):
         return cls(counter, code is not None, own_ring, bool(entry.issuer), bool(entry.name), entry.id == opened)
 
 
-def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, str]:
+def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, object]:
     """What a row shows. `text` is done to what people wrote; the rest is digits and letters of our own making."""
     digits, width, step, period = (code.digits, code.width, code.step, code.period) if code else ("", 0, "", 0)
     half = width // 2
-    first = digits[:width]
-    called = entry.issuer or entry.name
-    name = text(entry.name)
-    user, sign, host = name.partition("@")
+    issuer, name = entry.issuer, entry.name
+    called = issuer or name
+    escaped = text(name)
+    user, sign, host = escaped.partition("@")
     return {
         "id": entry.id,
-        "issuer": text(entry.issuer),
-        "name": name,
+        "issuer": text(issuer),
+        "name": escaped,
         "name_one": user + sign,  # A long address breaks after its "@".
         "name_two": host,
-        "both": text(", ".join(filter(None, (entry.issuer, entry.name)))),  # As a screen reader calls it.
+        "both": text(f"{issuer}, {name}" if issuer and name else called),  # As a screen reader calls it.
         "letter": text(tile_letter(called)),
-        "tile": str(tile_number(called)),
-        "search": text(f"{entry.issuer} {entry.name}".casefold()),
-        "counter": str(entry.counter),
+        "tile": tile_number(called),
+        "search": text(f"{issuer} {name}".casefold()),
+        "counter": entry.counter,
         "digits": digits,
-        "step": str(step),
-        "period": str(period),
-        "width": str(width),
+        "step": step,
+        "period": period,
+        "width": width,
         "ends": _clock(code.ends_at) if code and period not in (0, COMMON_PERIOD) else "",
-        "spoken": " ".join(first),
-        "one": first[:half],
-        "two": first[half:],
+        "spoken": " ".join(digits[:width]),
+        "one": digits[:half],
+        "two": digits[half:width],
         "next_one": digits[width : width + half],
         "next_two": digits[width + half : 2 * width],
     }
@@ -112,7 +112,7 @@ def _filler(manner: Manner, kind: Kind) -> Filler:
     return filling.filler(text.replace(_NO_ID, filling.marks(["id"])["id"]))
 
 
-def _rendered(row: Mapping[str, str], manner: Manner, kind: Kind, csrf: str) -> SafeString:
+def _rendered(row: Mapping[str, object], manner: Manner, kind: Kind, csrf: str) -> SafeString:
     shape = {**manner._asdict(), **kind._asdict()}
     return render_to_string("accounts/_account.html", {"row": row, "shape": shape, "csrf": csrf})
 
@@ -120,7 +120,8 @@ def _rendered(row: Mapping[str, str], manner: Manner, kind: Kind, csrf: str) -> 
 def render(
     entries: Iterable[Entry], codes: Mapping[str, Code], *, user: User, csrf: str, opened: str = ""
 ) -> SafeString:
-    """The rows of these accounts, ready for a page. Values are escaped here; the CSRF token is the page's own.
+    """The rows of these accounts, ready for a page. Values are escaped here; the CSRF token is the page's own, and made
+    only where a row asks for it.
 
     `opened` is the id of the account whose page stands beside the list.
     """

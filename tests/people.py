@@ -30,21 +30,24 @@ class Person:
 
     visitor: Visitor
     asker: Asker
+    addresses: tuple[str, str]  # Of the list and of its codes.
 
     @classmethod
     def with_accounts(cls, count: int) -> Person:
         """A new person with so many accounts, all of the usual kind: SHA-1, 6 digits, 30 seconds."""
-        visitor = factories.enrolled(f"person-{next(_numbers)}@example.org", name="Phone", type="android")
+        address, zone = f"person-{next(_numbers)}@example.org", "Europe/Berlin"
+        visitor = factories.enrolled(address, name="Phone", type="android", time_zone=zone)
         listed(visitor, count)
-        return cls(visitor, Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor)))
+        addresses = reverse("accounts:list"), reverse("accounts:codes")
+        return cls(visitor, Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor)), addresses)
 
     def page(self) -> bytes:
         """The list."""
-        return self.asker.get(reverse("accounts:list"))
+        return self.asker.get(self.addresses[0])
 
     def refresh(self, query: str) -> bytes:
         """Codes from an instant on."""
-        return self.asker.get(reverse("accounts:codes"), query)
+        return self.asker.get(self.addresses[1], query)
 
 
 def listed(visitor: Visitor, count: int) -> None:

@@ -6,10 +6,14 @@ import logging
 import zoneinfo
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import brotli
 from allauth.core.exceptions import ReauthenticationRequired
+from csp.constants import HEADER as CSP_HEADER
+from csp.middleware import CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.exceptions import SessionInterrupted
@@ -58,6 +62,25 @@ class Headers:
 def _exempt(view: Any) -> bool:
     """Apple answers by a cross-site POST; its view says so itself."""
     return bool(getattr(view, "cross_site_post_exempt", False))
+
+
+class ContentPolicy(CSPMiddleware):
+    """django-csp's middleware, which builds the policy of the settings anew for each answer: here it is built once."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        """The policy of the settings; where an answer or a nonce asks for another, django-csp writes it."""
+        asked = getattr(request, "_csp_nonce", None) is not None or any(
+            name.startswith("_csp") for name in vars(response)
+        )
+        if asked or settings.DEBUG:
+            return super().process_response(request, response)
+        response.headers.setdefault(CSP_HEADER, _policy())
+        return response
+
+
+@cache
+def _policy() -> str:
+    return build_policy()
 
 
 class Compress:

@@ -78,7 +78,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "accounts.middleware.Headers",
-    "csp.middleware.CSPMiddleware",
+    "accounts.middleware.ContentPolicy",
     "accounts.middleware.Compress",
     "accounts.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",

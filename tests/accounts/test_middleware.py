@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from csp.decorators import csp, csp_exempt, csp_replace, csp_update
+from csp.middleware import CSPMiddleware
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.middleware import ContentPolicy
 from accounts.models import Device
 from tests import factories
 from tests.factories import Visitor, create_entry
@@ -136,3 +142,32 @@ def test_device_cookie_beside_another_persons_session_opens_nothing(alice_phone:
     answer = thief.client.get(LIST)
 
     assert answer.headers["Location"] == reverse("accounts:open")
+
+
+# -- Content policy ---------------------------------------------------------------------------------------------------
+
+
+def nonce(request: HttpRequest) -> HttpResponse:
+    """An answer that a nonce was made for."""
+    return HttpResponse(str(request.csp_nonce))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda request: HttpResponse(),
+        nonce,
+        csp_update({"img-src": "https://pictures.example"})(lambda request: HttpResponse()),
+        csp_replace({"img-src": ["'none'"]})(lambda request: HttpResponse()),
+        csp_exempt()(lambda request: HttpResponse()),
+        csp({"default-src": ["'self'"]})(lambda request: HttpResponse()),
+        csp({"default-src": ["'self'"]}, REPORT_ONLY=True)(lambda request: HttpResponse()),
+        lambda request: HttpResponse(headers={"Content-Security-Policy": "default-src 'none'"}),
+    ],
+)
+def test_policy_is_what_django_csp_writes(rf: RequestFactory, monkeypatch: Any, view: Any) -> None:
+    monkeypatch.setattr("os.urandom", bytes)  # One nonce for both.
+
+    ours, theirs = (middleware(view)(rf.get("/")).headers for middleware in (ContentPolicy, CSPMiddleware))
+
+    assert dict(ours) == dict(theirs)

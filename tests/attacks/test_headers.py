@@ -126,7 +126,9 @@ def test_over_https_each_answer_asks_for_it_again(alice_phone: Visitor, settings
 
 @pytest.mark.row("T30")
 def test_missing_policy_is_noticed(alice_phone: Visitor, settings: Any) -> None:
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "csp" not in name and "Headers" not in name]
+    settings.MIDDLEWARE = [
+        name for name in settings.MIDDLEWARE if "ContentPolicy" not in name and "Headers" not in name
+    ]
 
     found = faults(alice_phone.client.get(reverse("accounts:list")))
 

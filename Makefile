@@ -56,6 +56,7 @@ check: $(VENV)/test.stamp
 	$(AS_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
 
 bench: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers
 	$(PY) -m tests.bench
 
 # -- Keep -------------------------------------------------------------------------------------------------------------

@@ -402,6 +402,8 @@ class MFAAdapter(DefaultMFAAdapter):
         """Whether a second factor is there that this server takes: one that is switched off is asked of nobody."""
         every = types if types is not None else list(Authenticator.Type)
         taken = [type for type in every if type in mfa_settings.SUPPORTED_TYPES]
+        if getattr(user, "passkeys_off", False):
+            taken = [type for type in taken if type != Authenticator.Type.WEBAUTHN]
         return bool(taken) and super().is_mfa_enabled(user, types=taken)
 
     def can_delete_authenticator(self, authenticator: Authenticator) -> bool:

@@ -55,6 +55,7 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
     fields: ClassVar[tuple[str, ...]] = (
         "email",
         "is_active",
+        "passkeys_off",
         "is_staff",
         "is_superuser",
         "groups",

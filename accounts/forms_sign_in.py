@@ -88,8 +88,11 @@ class _ByPasskey:
     """Whoever shows a passkey."""
 
     def clean_credential(self) -> Any:
-        """The passkey it is. Raises ValidationError."""
-        return _judged(super().clean_credential)  # type: ignore[misc]
+        """The passkey it is. Raises ValidationError, for one of a person who takes none too."""
+        passkey = _judged(super().clean_credential)  # type: ignore[misc]
+        if passkey.user.passkeys_off:
+            raise ValidationError(_("Passkeys are switched off for you here. Sign in another way."), code="off")
+        return passkey
 
 
 class AuthenticateByPasskeyForm(_ByPasskey, of_allauth.AuthenticateWebAuthnForm):

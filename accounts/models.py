@@ -52,6 +52,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     show_next_code = models.BooleanField(_("show the next code in the last five seconds"), default=True)
     compact_rows = models.BooleanField(_("compact rows"), default=False)
     group_digits = models.BooleanField(_("digits in two groups"), default=True)
+    passkeys_off = models.BooleanField(_("takes no passkeys"), default=False)
 
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"

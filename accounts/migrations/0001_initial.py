@@ -55,6 +55,7 @@ class Migration(migrations.Migration):
                 ),
                 ("compact_rows", models.BooleanField(default=False, verbose_name="compact rows")),
                 ("group_digits", models.BooleanField(default=True, verbose_name="digits in two groups")),
+                ("passkeys_off", models.BooleanField(default=False, verbose_name="takes no passkeys")),
                 (
                     "groups",
                     models.ManyToManyField(

@@ -51,7 +51,10 @@ def ways_in(user: User, *, without: Authenticator | SocialAccount | None = None)
         passkeys=tuple(
             key
             for key in passkeys
-            if key != without and mfa_settings.PASSKEY_LOGIN_ENABLED and key.wrap().is_passwordless
+            if key != without
+            and mfa_settings.PASSKEY_LOGIN_ENABLED
+            and not user.passkeys_off
+            and key.wrap().is_passwordless
         ),
         outside=tuple(account for account in outside if account != without),
     )

@@ -231,6 +231,22 @@ def test_passkeys_off_on_the_server_ask_nobody_for_one(client, alice, settings):
     assert "Passkeys</h2>" not in alice.client.get(WAYS).content.decode()
 
 
+def test_passkeys_off_for_one_person_ask_that_person_for_none_and_count_as_no_way_in(client, alice, bob):
+    for user in (alice.user, bob.user):
+        passkey(user)
+    User.objects.filter(pk=alice.user.pk).update(passkeys_off=True)
+
+    answers = [
+        client.post(LOGIN, {"login": user.email, "password": PASSWORD}).headers["Location"]
+        for user in (alice.user, bob.user)
+        if not client.logout()
+    ]
+
+    alice.user.refresh_from_db()
+    assert answers == [reverse("accounts:list"), reverse("mfa_authenticate")]
+    assert [len(sign_in.ways_in(user).passkeys) for user in (alice.user, bob.user)] == [0, 1]
+
+
 # -- The last way in --------------------------------------------------------------------------------------------------
 
 

@@ -93,6 +93,17 @@ def test_passkey_signs_up_and_in_and_no_second_factor_is_asked(page: Page, live:
     assert not user.has_usable_password()
     assert [key.wrap().is_passwordless for key in Authenticator.objects.filter(user=user)] == [True]
 
+    # Off for this one person: the passkey is there, and signs in no more.
+    User.objects.filter(pk=user.pk).update(passkeys_off=True)
+    sign_out(page)
+    page.goto(reverse("account_login"))
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_text("Passkeys are switched off for you here. Sign in another way.").first).to_be_visible()
+    User.objects.filter(pk=user.pk).update(passkeys_off=False)
+    page.goto(reverse("account_login"))
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"**{reverse('accounts:start')}")
+
 
 def test_passkey_is_added_signs_in_again_and_is_renamed(page: Page, live: str, authenticator: str) -> None:
     factories.create_user("alice@example.org")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
@@ -18,8 +18,7 @@ from accounts.vault.entry import Entry, Type
 LEAST_COUNT = 2  # The current code and the next one.
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(NamedTuple):
     """Codes of one account, one after another without gaps in one string: `width` characters each.
 
     The first is that of period number `step`; a period has `period` seconds. A counter account has no period: `step`

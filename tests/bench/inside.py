@@ -8,10 +8,11 @@ import secrets
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
-import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.vault import keys, otp, sealing
 from accounts.vault.entry import Entry
@@ -116,13 +117,14 @@ def _generated(entries: list[Entry]) -> None:
 
 
 def _lived(person: Person, hour: list[Request]) -> Took:
-    """An hour's requests, each at its time. Going there is not counted."""
+    """An hour's requests, each at its time by what Django takes for now: changing the whole clock costs too much."""
     seconds = 0.0
     for request in hour:
-        with time_machine.travel(request.at, tick=False):
+        with mock.patch.object(timezone, "now", lambda at=request.at: at):
             begun = time.process_time()
-            person.refresh(request.query)
+            body = person.refresh(request.query)
             seconds += time.process_time() - begun
+        assert json.loads(body)["now"] == request.at.timestamp()
     return Took(seconds)
 
 

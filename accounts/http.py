@@ -18,6 +18,7 @@ from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
 from accounts.services import devices, vaults
+from accounts.vault.errors import Damaged
 
 View = Callable[..., HttpResponseBase]
 
@@ -51,6 +52,8 @@ def vault_required(view: View) -> View:
             return view(request, *args, **kwargs)
         except vaults.DeviceRemoved:
             return go(request, "accounts:open")
+        except Damaged:
+            return go(request, "accounts:list")  # It says so, and offers the last good state.
 
     return guarded
 

@@ -155,9 +155,11 @@ def remember(request: HttpRequest) -> None:
         return
     with transaction.atomic():
         before = session.session_key
+        # The device before the session, as a removal takes them: otherwise each could wait for the other.
+        is_enrolled = Device.objects.select_for_update().filter(pk=device.pk, removed_at=None).exists()
         if not Session.objects.select_for_update().filter(session_key=before).exists():
             return  # Ended meanwhile, or another request of this browser was quicker: an end is an end.
-        if not Device.objects.select_for_update().filter(pk=device.pk, removed_at=None).exists():
+        if not is_enrolled:
             session.flush()
             return
         session[_OF_SESSION] = [*session.get(_OF_SESSION, ()), str(device.pk)]

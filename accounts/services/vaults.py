@@ -115,11 +115,10 @@ def change(
 def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = False) -> AccountList:
     """Put back entries and Trash as they were before state `version` was made. No counter falls.
 
-    Raises NothingToUndo when that state is no longer kept, and ChangedSince when more would be taken back, unless all
-    of it is meant.
+    Raises NothingToUndo when that state is no longer kept or does not open, and ChangedSince when more would be taken
+    back, unless all of it is meant.
     """
-    state = VaultState.objects.filter(vault=vault.row.pk, version=version - 1).first()
-    if state is None or version > vault.row.version:
+    if version > vault.row.version or not vault.row.states.filter(version=version - 1).exists():
         raise NothingToUndo
     later = list(
         VaultState.objects.filter(vault=vault.row.pk, version__gt=version)
@@ -128,11 +127,14 @@ def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = Fals
     )
     if later and not all_since:
         raise ChangedSince(later)
-    older = sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
-    between = [
-        sealing.unseal(bytes(one.sealed), vault.key, vault.row.id.bytes, one.version)
-        for one in VaultState.objects.filter(vault=vault.row.pk, version__gte=version)
-    ]  # An account deleted since may have given codes meanwhile.
+    # The states since then too: an account deleted in one of them may have given codes meanwhile.
+    kept = VaultState.objects.filter(vault=vault.row.pk, version__gte=version - 1).order_by("version")
+    try:
+        older, *between = (
+            sealing.unseal(bytes(one.sealed), vault.key, vault.row.id.bytes, one.version) for one in kept
+        )
+    except VaultError:
+        raise NothingToUndo from None
     return change(
         vault,
         lambda accounts: accounts.undone_to(older, between),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import list_page, rows
+from accounts import list_page, rows, sentences
 from accounts.forms import EntryForm
 from accounts.http import VaultRequest, go, page, said, vault_required
 from accounts.sentences import sentence
@@ -143,6 +143,7 @@ def described(entry: Entry) -> dict[str, Any]:
         "note": entry.note,
         "pinned": entry.pinned,
         "kind": entry.kind.value,
+        "settings": sentences.settings(entry),
         "type": entry.type.value if entry.type else "",
         "algorithm": entry.algorithm.value if entry.algorithm else "",
         "digits": entry.digits,

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
 from accounts.http import UserRequest, fresh_sign_in, go, page, said
 from accounts.models import Device
-from accounts.services import devices
+from accounts.services import devices, vaults
+from accounts.vault.errors import Damaged
 
 
 def _detected(request: HttpRequest) -> dict[str, object]:
@@ -127,11 +128,19 @@ def remove(request: UserRequest, device_id: UUID) -> HttpResponse:
             return go(request, "welcome")
         said(request, _("Removed. It is refused from now on."), undo=f"/devices/{device.pk}/undo/")
         return go(request, "accounts:devices")
-    return page(
-        request,
-        "accounts/device_remove.html",
-        {"form": form, "device": device, "here": here, "loss": loss, "until": devices.shredded_at(at)},
-    )
+    context = {"form": form, "device": device, "here": here, "loss": loss, "until": devices.shredded_at(at)}
+    return page(request, "accounts/device_remove.html", context | {"accounts": _lost_here(request, device, loss)})
+
+
+def _lost_here(request: UserRequest, device: Device, loss: devices.Loss) -> int | None:
+    """How many accounts go with the device, where its list is open here; None where only the list itself knows."""
+    vault = devices.enter(request)
+    if vault is None or vault.device.pk != device.pk or not loss.lists:
+        return None
+    try:
+        return len(vaults.read(vault))
+    except Damaged:
+        return None
 
 
 @require_http_methods(["GET", "POST"])

@@ -18,6 +18,7 @@ from accounts.models import Event
 from accounts.services import activity as activity_service
 from accounts.services import devices, vaults
 from accounts.services.vaults import OpenVault
+from accounts.vault.errors import Damaged
 
 _EVENTS_A_PAGE = 50
 GROUPS = {
@@ -32,7 +33,10 @@ GROUPS = {
 def index(request: UserRequest) -> HttpResponse:
     """Everything that can be set, each with how it stands."""
     vault = devices.enter(request)
-    in_trash = len(vaults.read(vault).trash) if vault else 0
+    try:
+        in_trash = len(vaults.read(vault).trash) if vault else 0
+    except Damaged:
+        vault, in_trash = None, 0  # The list says so itself; all else can still be set.
     return page(
         request,
         "accounts/settings.html",

@@ -429,3 +429,35 @@ def test_every_act_leaves_one_line_without_names(alice_phone: Visitor) -> None:
         Tag.ENTRY_RENAMED, Tag.ENTRY_NOTED, Tag.ENTRY_PINNED, Tag.ENTRY_TRASHED, Tag.ENTRY_PUT_BACK
     ]  # fmt: skip
     assert [word for word in ("Sesame", "ali", "open") if word in everything.replace("Alice's phone", "")] == []
+
+
+def test_no_page_fails_over_a_damaged_list(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone, name="a")
+    create_entry(on=alice_phone, name="b")
+    VaultState.objects.filter(version=3).update(sealed=b"\x01" * 5000)
+    to_the_list = [
+        reverse("accounts:account", args=[entry.id]),
+        reverse("accounts:edit", args=[entry.id]),
+        reverse("accounts:order"),
+        reverse("accounts:trash"),
+    ]
+
+    answers = [alice_phone.client.get(address) for address in to_the_list]
+    posted = alice_phone.client.post(reverse("accounts:to-trash", args=[entry.id]))
+    settings = alice_phone.client.get(reverse("accounts:settings"))
+
+    assert [answer.headers["Location"] for answer in (*answers, posted)] == [LIST] * 5
+    assert settings.status_code == 200
+
+
+def test_undo_over_a_damaged_state_says_it_cannot(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone, name="a")
+    create_entry(on=alice_phone, name="b")
+    VaultState.objects.filter(version=2).update(sealed=b"\x01" * 5000)
+
+    answer = alice_phone.client.post(reverse("accounts:undo", args=[3]), follow=True)
+
+    assert [str(message) for message in answer.context["messages"]] == [
+        "That can no longer be undone: the state before it is not kept any more."
+    ]
+    assert [entry.name for entry in alice_phone.entries] == ["a", "b"]

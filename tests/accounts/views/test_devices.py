@@ -148,3 +148,20 @@ def test_device_of_another_person_is_404(alice_phone: Visitor, bob: Visitor, act
     assert [answer.status_code for answer in answers] == [404, 404]
     bob.device.refresh_from_db()
     assert [bob.device.name, bob.device.removed_at] == ["Bob's computer", None]
+
+
+@pytest.mark.article("G-31")
+@pytest.mark.parametrize(
+    ("count", "sentence"),
+    [(1, "There is no backup: 1 account will be lost."), (2, "There is no backup: 2 accounts will be lost.")],
+)
+def test_removal_of_the_last_door_names_how_many_accounts_go(alice_phone: Visitor, count: int, sentence: str) -> None:
+    for number in range(count):
+        factories.create_entry(on=alice_phone, name=str(number))
+    assert alice_phone.device is not None
+    address = reverse("accounts:device-remove", args=[alice_phone.device.pk])
+
+    here = alice_phone.client.get(address).content.decode()
+    elsewhere = factories.at_another_browser(alice_phone).client.get(address).content.decode()
+
+    assert [sentence in here, "There is no backup: all of its accounts will be lost." in elsewhere] == [True, True]

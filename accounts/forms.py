@@ -39,6 +39,23 @@ class DeviceForm(forms.Form):
         return clean_line(self.cleaned_data["name"])
 
 
+class NameDeviceForm(forms.Form):
+    """What a browser will be called and what it is, before a door opens the list in it."""
+
+    name = forms.CharField(label=_("Name"), max_length=64)
+    type = forms.ChoiceField(label=_("Type"), choices=DeviceType.choices, widget=forms.RadioSelect)
+
+    def clean_name(self) -> str:
+        """The name, one line."""
+        return clean_line(self.cleaned_data["name"])
+
+
+class DoorForm(forms.Form):
+    """What every door is opened with: the id of the device to be, made with the form."""
+
+    device_id = forms.UUIDField(widget=forms.HiddenInput)
+
+
 class RenameDeviceForm(forms.Form):
     """Another name for a device."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -54,6 +55,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     group_digits = models.BooleanField(_("digits in two groups"), default=True)
     passkeys_off = models.BooleanField(_("takes no passkeys"), default=False)
 
+    way_back_asked = models.PositiveSmallIntegerField(default=0, db_default=0)  # How often "Not now" was the answer.
+    noticed_at = models.DateTimeField(null=True)  # The newest act that the other devices are told of.
+    deletes_at = models.DateTimeField(_("will be deleted"), null=True, blank=True)
+
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -80,8 +85,9 @@ class DeviceQuerySet(models.QuerySet["Device"]):
     """Devices, many at a time."""
 
     def enrolled(self) -> Self:
-        """Those that are not removed."""
-        return self.filter(removed_at=None)
+        """Those that open a list, or may at their next look; who only asks for it is none of them."""
+        asking = Q(slots__kind=SlotKind.APPROVAL, slots__sealed=None)
+        return self.filter(removed_at=None, slots__isnull=False).exclude(asking)
 
     def removed(self) -> Self:
         """Those that are refused, their key kept for the time of Undo."""
@@ -99,6 +105,7 @@ class Device(models.Model):
     made_at = models.DateTimeField(_("set up"))
     seen_at = models.DateTimeField(_("last seen"))
     cookie_sent_at = models.DateTimeField()
+    notices_seen_at = models.DateTimeField(null=True)
     removed_at = models.DateTimeField(_("removed"), null=True, blank=True)
 
     objects = DeviceQuerySet.as_manager()
@@ -122,6 +129,7 @@ class Vault(models.Model):
     version = models.PositiveBigIntegerField(default=0)
     made_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    asked_until = models.DateTimeField(null=True)  # Until when a browser may be waiting for an approval.
     put_aside_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:
@@ -172,6 +180,26 @@ def _columns_fit_kind() -> Q:
     return fits
 
 
+class KeySlotQuerySet(models.QuerySet["KeySlot"]):
+    """Key slots, many at a time."""
+
+    def doors(self) -> Self:
+        """Those through which a list still opens: words, passkeys, browsers that are not removed."""
+        return self.filter(
+            Q(kind__in=(SlotKind.WORDS, SlotKind.PASSKEY)) | Q(kind=SlotKind.BROWSER, device__removed_at=None)
+        )
+
+    def of_person(self, user: User) -> Self:
+        """Those of a person's lists in use."""
+        return self.filter(vault__user=user, vault__put_aside_at=None)
+
+    def pending(self, at: datetime) -> Self:
+        """Requests for approval that wait for an answer."""
+        return self.filter(
+            kind=SlotKind.APPROVAL, sealed=None, refused_at=None, expires_at__gt=at, device__removed_at=None
+        )
+
+
 class KeySlot(models.Model):
     """One way to the vault key: 48 bytes that a browser's cookie, words or a passkey open, or a request for them."""
 
@@ -198,6 +226,8 @@ class KeySlot(models.Model):
     made_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True)
 
+    objects = KeySlotQuerySet.as_manager()
+
     class Meta:
         constraints = (
             models.CheckConstraint(condition=_columns_fit_kind(), name="slot_columns_fit_its_kind"),
@@ -205,10 +235,33 @@ class KeySlot(models.Model):
             models.UniqueConstraint(
                 fields=("vault",), condition=Q(kind=SlotKind.WORDS), name="vault_has_one_set_of_words"
             ),
+            models.UniqueConstraint(
+                fields=("vault", "credential"), condition=Q(kind=SlotKind.PASSKEY), name="vault_has_a_passkey_once"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Attempt(models.Model):
+    """One try of something that is counted. Whose it was stands there as a fingerprint alone."""
+
+    class Act(models.TextChoices):
+        """What is counted."""
+
+        WORDS = "words"
+        APPROVAL = "approval"
+
+    subject = models.BinaryField(max_length=32)
+    act = models.CharField(max_length=16, choices=Act)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=("subject", "act", "at"), name="attempt_by_subject"),)
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.at:%Y-%m-%d %H:%M}"
 
 
 class KeyCheck(models.Model):

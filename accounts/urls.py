@@ -5,15 +5,16 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from accounts.converters import EntryId
-from accounts.views import accounts, adding, devices, settings, sign_in
+from accounts.views import accounts, adding, devices, doors, settings, sign_in
 
 register_converter(EntryId, "entry")
 
 app_name = "accounts"
 urlpatterns = [
     path("start/", devices.start, name="start"),
-    path("open/", devices.open_list, name="open"),
-    path("open/separate/", devices.separate, name="separate"),
+    path("open/", doors.open_list, name="open"),
+    path("open/name/", doors.name, name="open-name"),
+    path("open/separate/", doors.separate, name="separate"),
     path("devices/", devices.index, name="devices"),
     path("devices/<uuid:device_id>/rename/", devices.rename, name="device-rename"),
     path("devices/<uuid:device_id>/remove/", devices.remove, name="device-remove"),

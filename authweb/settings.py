@@ -272,6 +272,8 @@ STATES_KEPT = 10
 STATES_KEPT_FOR = timedelta(days=30)
 DRAFT_KEPT = timedelta(minutes=15)
 REMOVED_DEVICE_KEPT = timedelta(hours=env.number("REMOVED_DEVICE_HOURS", 24, least=1, most=720))
+APPROVAL_KEPT = timedelta(minutes=10)
+ACCOUNT_DELETED_AFTER = timedelta(hours=env.number("ACCOUNT_DELETED_AFTER_HOURS", 24, least=1, most=720))
 UNSEEN_DEVICE_KEPT = timedelta(days=400)
 TIDY_EVERY = timedelta(seconds=env.number("TIDY_SECONDS", 30, least=1, most=3600))
 NEW_LIST = "authweb.demo.samples.new_list" if DEMO else ""  # What a new list begins with.

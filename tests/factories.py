@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import uuid4
 
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
@@ -16,6 +17,7 @@ from accounts import arrivals
 from accounts.models import Device, DeviceType, KeySlot, User, Vault
 from accounts.services import devices, keyring, vaults
 from accounts.services.activity import Tag
+from accounts.services.devices import NewDevice
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys
 from accounts.vault.entry import Entry, Type
@@ -68,7 +70,7 @@ def visitor(email: str, **fields: Any) -> Visitor:
 def enrolled(email: str, *, name: str, type: str, **fields: Any) -> Visitor:
     """A new person whose list is open in this browser."""
     user = create_user(email, **fields)
-    made = devices.set_up(user, name=name, type=DeviceType(type), at=timezone.now())
+    made = devices.set_up(user, NewDevice(uuid4(), name, DeviceType(type)), at=timezone.now())
     return _with_key(_signed_in(user), made.device, made.cookie)
 
 

@@ -24,6 +24,18 @@ class Tag(StrEnum):
     DEVICE_REMOVED = "devices:device:removed"
     DEVICE_PUT_BACK = "devices:device:put_back"
     DEVICE_SHREDDED = "devices:device:shredded"
+    DEVICE_OPENED_BY_WORDS = "devices:device:opened_by_words"
+    DEVICE_OPENED_BY_PASSKEY = "devices:device:opened_by_passkey"
+    DEVICE_OPENED_BY_APPROVAL = "devices:device:opened_by_approval"
+    REQUEST_MADE = "devices:request:made"
+    REQUEST_APPROVED = "devices:request:approved"
+    REQUEST_REFUSED = "devices:request:refused"
+    REQUEST_ENDED = "devices:request:ended"
+    WORDS_MADE = "keys:words:made"
+    WORDS_REMOVED = "keys:words:removed"
+    WORDS_FAILED = "keys:words:refused"
+    PASSKEY_ADDED = "keys:passkey:added"
+    PASSKEY_REMOVED = "keys:passkey:removed"
     LIST_BEGUN = "lists:list:begun"
     ENTRY_ADDED = "lists:entry:added"
     ENTRY_RENAMED = "lists:entry:renamed"
@@ -54,15 +66,18 @@ class Tag(StrEnum):
     OUTSIDE_LINKED = "sign_in:outside:linked"
     OUTSIDE_UNLINKED = "sign_in:outside:unlinked"
     PERSON_INVITED = "people:person:invited"
+    PERSON_LEAVES = "people:person:leaves"
+    PERSON_STAYS = "people:person:stays"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a tag is told: its sentence, whether its owner is mailed, the group it is found under."""
+    """How a tag is told: its sentence, the group it is found under, whether its owner is mailed and shown it."""
 
     sentence: str | Promise
     group: str
     mailed: bool = False
+    shown: bool = False  # The person's other devices say so at their next look.
     undone: bool = False  # "Undo" stands beside it while the state before is kept.
 
 
@@ -72,6 +87,24 @@ TAGS: Mapping[Tag, Line] = {
     Tag.DEVICE_REMOVED: Line(_("A device was removed: %(device)s."), "devices", mailed=True),
     Tag.DEVICE_PUT_BACK: Line(_("A removed device was put back: %(device)s."), "devices", mailed=True),
     Tag.DEVICE_SHREDDED: Line(_("The key of a removed device was deleted: %(device)s."), "devices"),
+    Tag.DEVICE_OPENED_BY_WORDS: Line(
+        _("Your list was opened by your words in a new browser: %(device)s."), "devices", mailed=True, shown=True
+    ),
+    Tag.DEVICE_OPENED_BY_PASSKEY: Line(
+        _("Your list was opened by a passkey in a new browser: %(device)s."), "devices", mailed=True, shown=True
+    ),
+    Tag.DEVICE_OPENED_BY_APPROVAL: Line(
+        _("Your list was opened by approval in a new browser: %(device)s."), "devices", mailed=True, shown=True
+    ),
+    Tag.REQUEST_MADE: Line(_("A browser asked to open your list: %(device)s."), "devices"),
+    Tag.REQUEST_APPROVED: Line(_("You let a browser open your list: %(asked)s."), "devices"),
+    Tag.REQUEST_REFUSED: Line(_("A browser that asked to open your list was refused: %(asked)s."), "devices"),
+    Tag.REQUEST_ENDED: Line(_("Wrong letters ended the request of a browser: %(asked)s."), "devices"),
+    Tag.WORDS_MADE: Line(_("Words that open your list were made."), "keys", mailed=True, shown=True),
+    Tag.WORDS_REMOVED: Line(_("The words that opened your list were removed."), "keys", mailed=True, shown=True),
+    Tag.WORDS_FAILED: Line(_("Wrong words were typed to open your list."), "keys"),
+    Tag.PASSKEY_ADDED: Line(_("A passkey that opens your list was added: %(name)s."), "keys", mailed=True, shown=True),
+    Tag.PASSKEY_REMOVED: Line(_("A passkey no longer opens your list: %(name)s."), "keys", mailed=True, shown=True),
     Tag.LIST_BEGUN: Line(_("A separate list was begun."), "devices", mailed=True),
     Tag.ENTRY_ADDED: Line(
         ngettext_lazy("%(count)d account was added.", "%(count)d accounts were added.", "count"), "list"
@@ -104,6 +137,8 @@ TAGS: Mapping[Tag, Line] = {
     Tag.OUTSIDE_LINKED: Line(_("An outside sign-in was linked."), "sign_in"),
     Tag.OUTSIDE_UNLINKED: Line(_("An outside sign-in was unlinked."), "sign_in"),
     Tag.PERSON_INVITED: Line(_("An invitation was used."), "sign_in"),
+    Tag.PERSON_LEAVES: Line(_("Deleting your Authweb account was asked for."), "sign_in", mailed=True),
+    Tag.PERSON_STAYS: Line(_("Your Authweb account is kept: deleting it was undone."), "sign_in", mailed=True),
 }
 
 
@@ -116,7 +151,8 @@ def record(
     facts: Mapping[str, Any] | None = None,
     reference: str = "",
 ) -> Event:
-    """Write the line of an act, inside the act's own transaction, and mail its owner where the tag says so.
+    """Write the line of an act, inside the act's own transaction; mail its owner, and tell the other devices, where
+    the tag says so.
 
     Facts are numbers, ids and names of devices; never a secret, a name or an issuer of an account.
     """
@@ -131,6 +167,8 @@ def record(
     )
     if TAGS[tag].mailed:
         notices.mail(event)
+    if TAGS[tag].shown:
+        User.objects.filter(pk=user.pk).update(noticed_at=at)
     return event
 
 
@@ -143,4 +181,4 @@ def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:
     """The sentence of a tag with its facts filled in."""
     if tag not in Tag._value2member_map_:
         return tag
-    return str(TAGS[Tag(tag)].sentence % {"device": "", "count": 1, **(facts or {})})
+    return str(TAGS[Tag(tag)].sentence % {"device": "", "asked": "", "name": "", "count": 1, **(facts or {})})

@@ -7,14 +7,15 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import arrivals
@@ -51,6 +52,15 @@ class OwnUndo(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class NewDevice:
+    """What a browser that becomes a device will be: its id was made with the form, so that a second click is known."""
+
+    id: UUID
+    name: str
+    type: DeviceType
+
+
+@dataclass(frozen=True, slots=True)
 class Enrolled:
     """A device just set up: its row, its list, and the cookie that must reach the browser; the key is nowhere else."""
 
@@ -64,16 +74,14 @@ class Enrolled:
 
 @sensitive_variables()
 @transaction.atomic
-def set_up(
-    user: User, *, name: str, type: DeviceType, at: datetime, separate: bool = False, device_id: UUID | None = None
-) -> Enrolled:
+def set_up(user: User, new: NewDevice, *, at: datetime, separate: bool = False) -> Enrolled:
     """Enrol a browser with a new list. Raises HasList unless a separate one is asked for, TooManyLists.
 
-    `device_id` was made with the form. A second click on its button brings the same one: the browser has dropped the
-    answer to the first, and with it the key, so the second takes the place of that untouched list.
+    A second click brings the same id: the browser has dropped the answer to the first, and with it the key, so the
+    second takes the place of that untouched list.
     """
     User.objects.select_for_update().get(pk=user.pk)
-    twice = Device.objects.filter(pk=device_id).first() if device_id else None
+    twice = Device.objects.filter(pk=new.id).first()
     if twice is not None:
         untouched = Vault.objects.filter(user=user, slots__device=twice, slots__used_at=None, version=1)
         if not untouched.delete()[0]:
@@ -84,27 +92,48 @@ def set_up(
     if Vault.objects.filter(user=user).count() >= MOST_LISTS:
         raise TooManyLists
     key = keys.new_vault_key()
-    vault = vaults.begin(user, name=name, key=key, at=at)
-    enrolled = _enrol(user, vault, key, device_id or uuid4(), name=name, type=type, at=at)
+    vault = vaults.begin(user, name=new.name, key=key, at=at)
+    enrolled = enrol(user, vault, key, new, at=at)
     if separate:
         activity.record(Tag.LIST_BEGUN, user=user, device=enrolled.device, at=at)
     activity.record(Tag.DEVICE_SET_UP, user=user, device=enrolled.device, at=at)
     return enrolled
 
 
-def _enrol(
-    user: User, vault: Vault, key: keys.VaultKey, device_id: UUID, *, name: str, type: DeviceType, at: datetime
-) -> Enrolled:
-    device_key, share = keys.new_device_key(), keys.random_bytes(_SHARE)
-    device = Device(id=device_id, user=user, name=name, type=type, made_at=at, seen_at=at, cookie_sent_at=at)
+@sensitive_variables()
+def enrol(user: User, vault: Vault, key: keys.VaultKey, new: NewDevice, *, at: datetime) -> Enrolled:
+    """A browser becomes a device that opens this list. Inside the transaction of what opened it."""
+    device, cookie = add_row(user, new, at=at)
+    slot = KeySlot(vault=vault, kind=SlotKind.BROWSER, device=device, made_at=at)
+    fill_slot(slot, key, cookie)
+    slot.save(force_insert=True)
+    return Enrolled(device, vault, cookie)
+
+
+@sensitive_variables()
+def add_row(user: User, new: NewDevice, *, at: datetime) -> tuple[Device, DeviceCookie]:
+    """A device without a slot yet, and its cookie. Raises DeviceGone for an id that is in use.
+
+    One of the same id that never opened anything is what a first of two clicks left behind: it goes.
+    """
+    twice = Device.objects.filter(pk=new.id)
+    untouched = twice.filter(user=user).exclude(slots__kind=SlotKind.BROWSER, slots__used_at__isnull=False)
+    if twice.exists() and not untouched.delete()[0]:
+        raise DeviceGone
+    device_key = keys.new_device_key()
+    device = Device(id=new.id, user=user, name=new.name, type=new.type, made_at=at, seen_at=at, cookie_sent_at=at)
     device.verifier = keys.device_verifier(device_key, device.id.bytes)
     device.save(force_insert=True)
-    kid, pepper = keyring.pepper()
-    slot = KeySlot(vault=vault, kind=SlotKind.BROWSER, kid=kid, device=device, share=share, made_at=at)
-    inner = keys.browser_key(device_key, share, vault.id.bytes, slot.id.bytes)
-    slot.wrapped = keys.make_slot(key, inner, pepper, vault.id.bytes, slot.id.bytes)
-    slot.save(force_insert=True)
-    return Enrolled(device, vault, DeviceCookie(device.id.bytes, device_key))
+    return device, DeviceCookie(device.id.bytes, device_key)
+
+
+@sensitive_variables()
+def fill_slot(slot: KeySlot, key: keys.VaultKey, cookie: DeviceCookie) -> None:
+    """Make the slot, not saved here, open by this cookie: share, number of the pepper, 48 bytes."""
+    slot.share = keys.random_bytes(_SHARE)
+    slot.kid, pepper = keyring.pepper()
+    inner = keys.browser_key(cookie.key, slot.share, slot.vault_id.bytes, slot.id.bytes)
+    slot.wrapped = keys.make_slot(key, inner, pepper, slot.vault_id.bytes, slot.id.bytes)
 
 
 def send_cookie(response: HttpResponseBase, user: User, cookie: DeviceCookie) -> None:
@@ -227,17 +256,9 @@ class Loss:
 
 def loss(device: Device) -> Loss:
     """Which lists have this device as their last door."""
-    open_doors = Count("slots", filter=_doors() & ~Q(slots__device=device))
-    lists = Vault.objects.filter(slots__device=device, put_aside_at=None)
-    last = Vault.objects.filter(pk__in=lists.values("pk")).annotate(others=open_doors).filter(others=0)
+    others = KeySlot.objects.doors().filter(vault=OuterRef("pk")).exclude(device=device)
+    last = Vault.objects.filter(~Exists(others), slots__device=device, put_aside_at=None)
     return Loss(tuple(last.values_list("name", flat=True)))
-
-
-def _doors() -> Q:
-    """Slots through which a list still opens."""
-    return Q(slots__kind__in=(SlotKind.WORDS, SlotKind.PASSKEY)) | Q(
-        slots__kind=SlotKind.BROWSER, slots__device__removed_at=None
-    )
 
 
 @transaction.atomic
@@ -326,5 +347,6 @@ def detect(user_agent: str) -> tuple[str, DeviceType | None]:
         if re.search(pattern, text):
             model = _MODEL.search(text)
             called = model["model"].strip() if model and model["model"].strip() not in ("K", "wv") else system
-            return (f"{browser}, {called}" if browser else called), type
+            named = _("%(browser)s on %(system)s") % {"browser": browser, "system": called} if browser else called
+            return named, type
     return browser, None

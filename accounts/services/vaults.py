@@ -25,6 +25,9 @@ from accounts.vault.keys import VaultKey
 from accounts.vault.list import AccountList
 
 _MOST_DRAFTS = 5
+_READS = frozenset({Tag.ENTRY_COUNTED})  # The next code of a counter is looked at, though its number is kept.
+# What undo does not take back: counters never fall, keys never return.
+_KEPT_BY_UNDO = (Tag.ENTRY_COUNTED, Tag.WORDS_MADE, Tag.WORDS_REMOVED, Tag.PASSKEY_ADDED, Tag.PASSKEY_REMOVED)
 
 Operation = Callable[[AccountList], AccountList]
 
@@ -46,6 +49,10 @@ class OpenVault:
 
 class DeviceRemoved(Exception):
     """The device was removed while it asked: from then on it changes nothing."""
+
+
+class BeingDeleted(Exception):
+    """The person asked to be deleted: until that day, or their undo, the list can only be read."""
 
 
 class NothingToUndo(Exception):
@@ -75,6 +82,21 @@ def begin(user: User, *, name: str, key: VaultKey, at: datetime) -> Vault:
 
 
 @sensitive_variables()
+def opens(row: Vault, key: VaultKey) -> bool:
+    """Whether a key that came out of a door opens this list: its newest state, or an older one where that is damaged.
+
+    Asked before a door is made of it: anybody can wrap 32 bytes.
+    """
+    for state in VaultState.objects.filter(vault=row.pk).order_by("-version"):
+        try:
+            sealing.unseal(bytes(state.sealed), key, row.id.bytes, state.version)
+        except VaultError:
+            continue
+        return True
+    return False
+
+
+@sensitive_variables()
 def read(vault: OpenVault) -> AccountList:
     """The list as it stood when the request came. Raises Damaged when its newest state does not open."""
     if vault.opened is None:
@@ -91,12 +113,15 @@ def change(
     """Apply one operation to the list as it stands now, and keep the result as its next state.
 
     Under the lock of the vault's row, so that nothing another browser wrote meanwhile is lost. What the operation
-    raises undoes everything. Raises DeviceRemoved.
+    raises undoes everything. Raises DeviceRemoved, BeingDeleted.
     """
     with transaction.atomic():
         row = Vault.objects.select_for_update().get(pk=vault.row.pk)
-        if not Device.objects.filter(pk=vault.device.pk, removed_at=None).exists():
+        device = Device.objects.filter(pk=vault.device.pk, removed_at=None).values("user__deletes_at").first()
+        if device is None:
             raise DeviceRemoved
+        if device["user__deletes_at"] is not None and tag not in _READS:
+            raise BeingDeleted
         before = sealing.unseal(_newest(row), vault.key, row.id.bytes, row.version)
         after = operation(before).without_trash_before(seconds(at - settings.TRASH_KEPT))
         if after == before:
@@ -122,7 +147,7 @@ def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = Fals
         raise NothingToUndo
     later = list(
         VaultState.objects.filter(vault=vault.row.pk, version__gt=version)
-        .exclude(act=Tag.ENTRY_COUNTED)
+        .exclude(act__in=_KEPT_BY_UNDO)
         .defer("sealed")
     )
     if later and not all_since:
@@ -169,6 +194,8 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
         if state is None:
             raise NothingToUndo
         mended = sealing.unseal(bytes(state.sealed), vault.key, row.id.bytes, state.version)
+        there = {slot.hex for slot in row.slots.values_list("pk", flat=True)}
+        mended = mended.without_backup_keys(key.slot for key in mended.backup_keys if key.slot not in there)
         row.version, row.changed_at = row.version + 1, at
         row.save(update_fields=["version", "changed_at"])
         _keep(row, sealing.seal(mended, vault.key, row.id.bytes, row.version), act=Tag.LIST_MENDED, at=at)

@@ -36,6 +36,7 @@ class Label(StrEnum):
     FIELD = "authweb/field/1"  # purpose, row
     KEY = "authweb/key/1"  # role, kid u32, key
     KEYCHECK = "authweb/keycheck/1"  # role, kid u32
+    SUBJECT = "authweb/subject/1"  # kind, whose tries are counted or whose network it is
 
 
 def info(label: str, *bound: bytes) -> bytes:

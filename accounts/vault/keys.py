@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -44,6 +45,7 @@ __all__ = [
     "backup_key_of_words",
     "box",
     "browser_key",
+    "chosen",
     "derive",
     "device_verifier",
     "fingerprint",
@@ -90,6 +92,11 @@ def random_bytes(count: int) -> bytes:
 def new_id() -> str:
     """A new id of an entry: 32 hexadecimal letters, random."""
     return secrets.token_hex(16)
+
+
+def chosen(options: Sequence[str], count: int) -> tuple[str, ...]:
+    """So many of the options by chance, each drawn from all of them: of 7,776 words six are 77.5 bits."""
+    return tuple(secrets.choice(options) for _ in range(count))
 
 
 def new_vault_key() -> VaultKey:

@@ -236,6 +236,17 @@ class AccountList:
         )
         return replace(self, entries=entries, trash=trash).checked()
 
+    def with_backup_key(self, key: BackupKey) -> AccountList:
+        """The list with a key under which backups are wrapped; one of the same slot is replaced. Raises TooLarge."""
+        others = tuple(other for other in self.backup_keys if other.slot != key.slot)
+        return replace(self, backup_keys=(*others, key)).checked()
+
+    def without_backup_keys(self, slots: Iterable[str]) -> AccountList:
+        """The list without the keys of these slots; this very list when it has none of them."""
+        gone = frozenset(slots)
+        kept = tuple(key for key in self.backup_keys if key.slot not in gone)
+        return self if len(kept) == len(self.backup_keys) else replace(self, backup_keys=kept)
+
     def checked(self) -> AccountList:
         """This list, if it may be kept: 2,000 accounts, the Trash included, and 1,000,000 bytes. Raises TooLarge."""
         count = len(self.entries) + len(self.trash)

@@ -14,6 +14,7 @@ from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
 from accounts.http import UserRequest, fresh_sign_in, go, page, said
 from accounts.models import Device
 from accounts.services import devices, vaults
+from accounts.services.devices import NewDevice
 from accounts.vault.errors import Damaged
 
 
@@ -27,28 +28,19 @@ def start(request: UserRequest) -> HttpResponse:
     """Set up this device: a person without a list begins here."""
     if devices.has_list(request.user) and request.method == "GET":
         return go(request, "accounts:list" if devices.enter(request) else "accounts:open")
-    return _set_up(request, "accounts/start.html", separate=False)
+    return set_up(request, "accounts/start.html", separate=False)
 
 
-@require_http_methods(["GET", "POST"])
-def separate(request: UserRequest) -> HttpResponse:
-    """Start a separate list in a browser that does not open the one there is."""
-    if devices.enter(request) is not None:
-        return go(request, "accounts:list")
-    return _set_up(request, "accounts/separate.html", separate=True)
-
-
-def _set_up(request: UserRequest, template: str, *, separate: bool) -> HttpResponse:
+def set_up(request: UserRequest, template: str, *, separate: bool) -> HttpResponse:
+    """The form of a new list, and what becomes of it."""
     form = DeviceForm(request.POST if request.method == "POST" else None, initial=_detected(request))
     if request.method == "POST" and form.is_valid():
         try:
             enrolled = devices.set_up(
                 request.user,
-                name=form.cleaned_data["name"],
-                type=form.cleaned_data["type"],
+                NewDevice(form.cleaned_data["device_id"], form.cleaned_data["name"], form.cleaned_data["type"]),
                 at=timezone.now(),
                 separate=separate,
-                device_id=form.cleaned_data["device_id"],
             )
         except devices.HasList:
             return go(request, "accounts:open")
@@ -59,18 +51,6 @@ def _set_up(request: UserRequest, template: str, *, separate: bool) -> HttpRespo
         devices.send_cookie(response, request.user, enrolled.cookie)
         return response
     return page(request, template, {"form": form})
-
-
-@require_http_methods(["GET"])
-def open_list(request: UserRequest) -> HttpResponse:
-    """A person with a list, in a browser without its key: told so; nothing is enrolled by itself."""
-    if devices.enter(request) is not None:
-        return go(request, "accounts:list")
-    if not devices.has_list(request.user):
-        return go(request, "accounts:start")
-    here = devices.here(request)
-    last = request.user.devices.enrolled().first()
-    return page(request, "accounts/open.html", {"removed": here if here and here.removed_at else None, "last": last})
 
 
 @require_http_methods(["GET"])

@@ -25,6 +25,7 @@ GROUPS = {
     "": gettext_lazy("All"),
     "list": gettext_lazy("List"),
     "devices": gettext_lazy("Devices"),
+    "keys": gettext_lazy("Keys"),
     "sign_in": gettext_lazy("Sign-in"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -18,6 +19,7 @@ from accounts import arrivals, middleware
 from accounts.models import Device, DeviceType, Draft, Vault
 from accounts.services import codes, devices, vaults
 from accounts.services.activity import Tag
+from accounts.services.devices import NewDevice
 from accounts.vault.entry import Type
 from tests import factories
 from tests.factories import PASSWORD, Visitor, create_entry
@@ -227,7 +229,7 @@ def test_newest_drafts_of_a_device_are_kept_and_no_heap(alice_phone: Visitor) ->
 
 def test_lists_of_one_person_have_an_end(alice: Visitor) -> None:
     for number in range(devices.MOST_LISTS):
-        devices.set_up(alice.user, name=str(number), type=DeviceType.IOS, at=timezone.now(), separate=True)
+        devices.set_up(alice.user, NewDevice(uuid4(), str(number), DeviceType.IOS), at=timezone.now(), separate=True)
 
     answer = begin_separate_list(alice.client)
 

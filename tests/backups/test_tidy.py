@@ -127,12 +127,13 @@ def test_what_was_shredded_is_in_no_file_of_the_database(tmp_path: Path) -> None
 
 _REMOVED_LONG_AGO = """
 from datetime import timedelta
+from uuid import uuid4
 from django.utils import timezone
 from accounts.models import DeviceType, KeySlot, User
 from accounts.services import devices
 now = timezone.now()
 user = User.objects.create_user("alice@example.org")
-made = devices.set_up(user, name="Phone", type=DeviceType.IOS, at=now - timedelta(days=3))
+made = devices.set_up(user, devices.NewDevice(uuid4(), "Phone", DeviceType.IOS), at=now - timedelta(days=3))
 devices.remove(made.device, at=now - timedelta(days=2), by=None)
 print(bytes(KeySlot.objects.get().wrapped).hex())
 """

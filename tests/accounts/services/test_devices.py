@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -13,12 +13,13 @@ from django.utils import timezone
 
 from accounts.models import Device, DeviceType, KeySlot, Vault
 from accounts.services import devices
+from accounts.services.devices import NewDevice
 from tests import factories
 from tests.factories import Visitor, create_entry
 
 
 def test_set_up_makes_one_device_one_list_one_slot(alice: Visitor) -> None:
-    made = devices.set_up(alice.user, name="Pixel 9", type=DeviceType.ANDROID, at=timezone.now())
+    made = devices.set_up(alice.user, NewDevice(uuid4(), "Pixel 9", DeviceType.ANDROID), at=timezone.now())
 
     assert [Device.objects.count(), Vault.objects.count(), KeySlot.objects.count()] == [1, 1, 1]
     assert len(made.cookie.to_text()) == 66
@@ -29,15 +30,15 @@ def test_set_up_of_a_second_list_is_refused_unless_separate(alice_phone: Visitor
     at = timezone.now()
 
     with pytest.raises(devices.HasList):
-        devices.set_up(alice_phone.user, name="Laptop", type=DeviceType.COMPUTER, at=at)
-    devices.set_up(alice_phone.user, name="Laptop", type=DeviceType.COMPUTER, at=at, separate=True)
+        devices.set_up(alice_phone.user, NewDevice(uuid4(), "Laptop", DeviceType.COMPUTER), at=at)
+    devices.set_up(alice_phone.user, NewDevice(uuid4(), "Laptop", DeviceType.COMPUTER), at=at, separate=True)
 
     assert sorted(Vault.objects.values_list("name", flat=True)) == ["Alice's phone", "Laptop"]
 
 
 def set_up_by_form(visitor: Visitor, device_id: UUID) -> devices.Enrolled:
     """As the button of one form does it."""
-    return devices.set_up(visitor.user, name="Pixel 9", type=DeviceType.ANDROID, at=timezone.now(), device_id=device_id)
+    return devices.set_up(visitor.user, NewDevice(device_id, "Pixel 9", DeviceType.ANDROID), at=timezone.now())
 
 
 def test_second_click_takes_the_place_of_the_first(alice: Visitor) -> None:
@@ -173,17 +174,17 @@ def test_vault_key_of_another_device_does_not_fit(alice_phone: Visitor, bob: Vis
     [
         (
             "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Safari/604.1",
-            "Safari, iPhone",
+            "Safari on iPhone",
             "ios",
         ),
-        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/130.0 Mobile Safari/537.36", "Chrome, Pixel 9", "android"),
-        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/130.0 Mobile Safari/537.36", "Chrome, Android", "android"),
+        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/130.0 Mobile Safari/537.36", "Chrome on Pixel 9", "android"),
+        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/130.0 Mobile Safari/537.36", "Chrome on Android", "android"),
         (
             "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0",
-            "Firefox, Windows",
+            "Firefox on Windows",
             "computer",
         ),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", "Safari, Mac", "computer"),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", "Safari on Mac", "computer"),
         ("curl/8.0", "", None),
         ("x" * 100_000, "", None),
     ],

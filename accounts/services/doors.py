@@ -1,0 +1,73 @@
+"""The ways into a list for a browser that has no key to it: which there are, and what each ends on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.models import Device, KeySlot, SlotKind, User, Vault
+from accounts.services import activity, devices, vaults
+from accounts.services.activity import Tag
+from accounts.services.devices import Enrolled, NewDevice
+from accounts.vault.errors import Reason, WrongKey
+from accounts.vault.keys import VaultKey
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The doors of one list, as a page offers them: devices that may approve, the last seen first; passkeys; words."""
+
+    vault: Vault
+    devices: tuple[Device, ...]
+    passkeys: tuple[bytes, ...]
+    words: bool
+
+    def __bool__(self) -> bool:
+        return bool(self.devices or self.passkeys or self.words)
+
+
+class NoSuchDoor(Exception):
+    """This list has no such door, or there is no such list of this person's."""
+
+
+def lists(user: User) -> list[Vault]:
+    """The lists of a person that are in use, the one changed last first. Nearly everybody has one."""
+    return list(Vault.objects.filter(user=user, put_aside_at=None).order_by("-changed_at"))
+
+
+def of(user: User, list_id: UUID | None = None) -> Doors:
+    """The doors of a list of this person's; without an id, of the one changed last. Raises NoSuchDoor."""
+    vault = next((vault for vault in lists(user) if list_id is None or vault.pk == list_id), None)
+    if vault is None:
+        raise NoSuchDoor
+    slots = list(KeySlot.objects.doors().filter(vault=vault).select_related("device").order_by(F("used_at").desc()))
+    return Doors(
+        vault=vault,
+        devices=tuple(
+            sorted((slot.device for slot in slots if slot.device), key=lambda device: device.seen_at, reverse=True)
+        ),
+        passkeys=tuple(bytes(slot.credential) for slot in slots if slot.credential is not None),
+        words=any(slot.kind == SlotKind.WORDS for slot in slots),
+    )
+
+
+@sensitive_variables()
+@transaction.atomic
+def enter_by(slot: KeySlot, key: VaultKey, new: NewDevice, *, tag: Tag, at: datetime) -> Enrolled:
+    """What words and passkeys end on: the key that came out of `slot` opens the list, so the browser becomes a device.
+
+    Raises WrongKey when it opens no state of the list, NoSuchDoor when the slot was removed meanwhile.
+    """
+    vault = Vault.objects.select_for_update().select_related("user").get(pk=slot.vault_id)
+    if not KeySlot.objects.filter(pk=slot.pk, wrapped=slot.wrapped).update(used_at=at):
+        raise NoSuchDoor
+    if not vaults.opens(vault, key):
+        raise WrongKey(Reason.SLOT_INNER)
+    enrolled = devices.enrol(vault.user, vault, key, new, at=at)
+    activity.record(tag, user=vault.user, device=enrolled.device, at=at)
+    return enrolled

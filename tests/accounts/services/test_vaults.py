@@ -8,12 +8,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.models import Draft, Event, Vault, VaultState
-from accounts.services import devices, vaults
+from accounts.models import Draft, Event, User, Vault, VaultState
+from accounts.services import codes, devices, vaults
 from accounts.services.activity import Tag
+from accounts.vault import keys
 from accounts.vault.entry import Type
 from accounts.vault.errors import Damaged, NotListed, TooLarge
-from accounts.vault.list import MAX_ENTRIES
+from accounts.vault.list import MAX_ENTRIES, BackupKey
+from accounts.vault.secret import Secret
 from tests.factories import Visitor, an_entry, create_entry, vault_of
 
 
@@ -129,6 +131,63 @@ def test_mend_goes_on_from_the_last_state_that_opens(alice_phone: Visitor) -> No
 
     assert alice_phone.entries == (first,)
     assert vault_of(alice_phone).version == 4
+
+
+def a_key(slot: str) -> BackupKey:
+    return BackupKey(slot, "words", Secret(b"hint"), Secret(bytes(32)))
+
+
+def test_key_that_was_removed_does_not_come_back_by_mending_or_by_undo(alice_phone: Visitor) -> None:
+    """Whose slot is gone is gone from the list too, though an older state still has it."""
+    kept = alice_phone.device.slots.get().pk.hex
+    for slot in (kept, "0" * 32):
+        vaults.change(
+            alice_phone.vault,
+            lambda accounts, slot=slot: accounts.with_backup_key(a_key(slot)),
+            tag=Tag.WORDS_MADE,
+            at=timezone.now(),
+        )
+    create_entry(on=alice_phone, name="a")
+    VaultState.objects.filter(version=vault_of(alice_phone).version).update(sealed=b"\x01" + bytes(4200))
+
+    mended = vaults.mend(alice_phone.vault, at=timezone.now())
+
+    assert [key.slot for key in mended.backup_keys] == [kept]
+
+
+def test_undo_is_not_held_up_by_keys_and_leaves_them(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone, name="a")
+    version = vault_of(alice_phone).version
+    vaults.change(
+        alice_phone.vault,
+        lambda accounts: accounts.with_backup_key(a_key("1" * 32)),
+        tag=Tag.WORDS_MADE,
+        at=timezone.now(),
+    )
+
+    undone = vaults.undo(alice_phone.vault, version, at=timezone.now())
+
+    assert [len(undone), [key.slot for key in undone.backup_keys]] == [0, ["1" * 32]]
+
+
+def test_list_of_somebody_who_leaves_can_only_be_read(alice_phone: Visitor) -> None:
+    counter = create_entry(on=alice_phone, name="counter", type=Type.HOTP)
+    User.objects.update(deletes_at=timezone.now() + timedelta(hours=24))
+
+    with pytest.raises(vaults.BeingDeleted):
+        create_entry(on=alice_phone, name="a")
+    codes.next_code(alice_phone.vault, counter.id, at=timezone.now())
+
+    assert [(entry.name, entry.counter) for entry in alice_phone.entries] == [("counter", 1)]
+
+
+def test_key_opens_its_own_list_alone(alice_phone: Visitor, bob: Visitor) -> None:
+    hers, his = vault_of(alice_phone), vault_of(bob)
+    key = alice_phone.vault.key
+
+    opened = [vaults.opens(row, one) for row, one in ((hers, key), (his, key), (hers, keys.new_vault_key()))]
+
+    assert opened == [True, False, False]
 
 
 def test_mend_of_a_list_that_opens_changes_nothing(alice_phone: Visitor) -> None:

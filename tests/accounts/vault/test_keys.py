@@ -109,3 +109,9 @@ def test_a_sealed_field_belongs_to_its_purpose_and_row() -> None:
     for purpose, row in (("identity", b"row 2"), ("mfa", b"row 1"), ("identityrow 1", b"")):
         with pytest.raises(Damaged):
             keys.unseal_field(PEPPER, purpose, row, sealed)
+
+
+def test_chosen_words_are_each_drawn_from_all() -> None:
+    drawn = {keys.chosen("ab", 3) for _ in range(400)}
+
+    assert drawn == {(a, b, c) for a in "ab" for b in "ab" for c in "ab"}

@@ -31,6 +31,19 @@ def counter_entry(number: int = 1, counter: int = 0) -> Entry:
     return new_entry(number, type=Type.HOTP, counter=counter)
 
 
+def test_a_backup_key_joins_takes_the_place_of_its_own_slots_and_goes_with_it() -> None:
+    first, second = (BackupKey(id_of(n), "words", Secret(b"hint"), Secret(bytes(32))) for n in (8, 9))
+    newer = replace(first, key=Secret(bytes(31) + b"x"))
+
+    both = new_list(1).with_backup_key(first).with_backup_key(second)
+    changed = both.with_backup_key(newer)
+
+    assert both.backup_keys == (first, second)
+    assert changed.backup_keys == (second, newer)
+    assert changed.without_backup_keys([id_of(9), id_of(1)]).backup_keys == (newer,)
+    assert changed.without_backup_keys([id_of(1)]) is changed
+
+
 def test_an_added_account_stands_at_the_end_and_the_old_list_is_as_it_was() -> None:
     before = new_list(1, 2)
 

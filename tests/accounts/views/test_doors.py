@@ -1,0 +1,89 @@
+"""The page of the doors: who meets it, what this browser will be called, several lists."""
+
+from __future__ import annotations
+
+import html
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
+
+from accounts.models import Device, DeviceType
+from accounts.services import devices
+from accounts.services.devices import NewDevice
+from tests import factories
+from tests.factories import Visitor
+
+OPEN, NAME = reverse("accounts:open"), reverse("accounts:open-name")
+FIREFOX = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"}
+
+
+def said(answer: HttpResponse) -> str:
+    """The text of a page, tags and line breaks left out."""
+    return " ".join(html.unescape(strip_tags(answer.content.decode())).split())
+
+
+@pytest.mark.article("G-26")
+def test_browser_is_told_what_it_will_be_called_and_may_change_it(alice_elsewhere: Visitor) -> None:
+    client = alice_elsewhere.client
+    before = said(client.get(OPEN, headers=FIREFOX))
+
+    client.post(NAME, {"name": " Werkstatt-PC ", "type": "computer"}, headers=FIREFOX)
+    after = said(client.get(OPEN, headers=FIREFOX))
+
+    assert "It will be called 'Firefox on Windows', Computer." in before
+    assert "It will be called 'Werkstatt-PC', Computer." in after
+
+
+def test_browser_that_does_not_say_what_it_is_is_asked(alice_elsewhere: Visitor) -> None:
+    page = said(alice_elsewhere.client.get(OPEN, headers={"User-Agent": "?"}))
+    form = alice_elsewhere.client.get(NAME, headers={"User-Agent": "?"}).context["form"]
+
+    assert "Say first what it is." in page
+    assert form["type"].value() == ""
+
+
+@pytest.mark.parametrize("form", [{"name": "", "type": "ios"}, {"name": "x", "type": "toaster"}, {"name": "x" * 65}])
+def test_nonsense_changes_no_name(alice_elsewhere: Visitor, form: dict[str, str]) -> None:
+    answer = alice_elsewhere.client.post(NAME, form, headers=FIREFOX)
+
+    assert answer.status_code == 200
+    assert "'Firefox on Windows'" in said(alice_elsewhere.client.get(OPEN, headers=FIREFOX))
+
+
+def test_open_list_needs_no_doors(alice_phone: Visitor) -> None:
+    locations = [alice_phone.client.get(address).headers["Location"] for address in (OPEN, NAME)]
+
+    assert locations == [reverse("accounts:list")] * 2
+
+
+def test_person_without_a_list_sets_one_up(alice: Visitor) -> None:
+    assert alice.client.get(OPEN).headers["Location"] == reverse("accounts:start")
+
+
+def test_list_without_doors_says_so(alice_phone: Visitor, alice_elsewhere: Visitor) -> None:
+    devices.remove(alice_phone.device, at=timezone.now(), by=None)
+
+    page = said(alice_elsewhere.client.get(OPEN))
+
+    assert "Nothing opens this list any more: no device, no passkey, no words." in page
+
+
+def test_other_lists_are_one_click_away_and_those_of_others_are_not(alice_elsewhere: Visitor, bob: Visitor) -> None:
+    alice = alice_elsewhere.user
+    later = timezone.now() + timedelta(days=1)
+    devices.set_up(alice, NewDevice(uuid4(), "Laptop", DeviceType.COMPUTER), at=later, separate=True)
+    older = Device.objects.get(name="Alice's phone").slots.get().vault
+    client = alice_elsewhere.client
+
+    newest, chosen, foreign, nonsense = (
+        client.get(OPEN, {"list": value}).context["doors"].vault.name
+        for value in ("", older.pk, factories.vault_of(bob).pk, "nonsense")
+    )
+
+    assert [newest, chosen, foreign, nonsense] == ["Laptop", "Alice's phone", "Laptop", "Laptop"]
+    assert UUID(str(client.get(OPEN, {"list": older.pk}).context["list"])) == older.pk

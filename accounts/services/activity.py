@@ -65,6 +65,7 @@ class Tag(StrEnum):
     RECOVERY_CODES_MADE = "sign_in:recovery_codes:made"
     OUTSIDE_LINKED = "sign_in:outside:linked"
     OUTSIDE_UNLINKED = "sign_in:outside:unlinked"
+    RECORDS_PUT_BACK = "server:records:put_back"
     PERSON_INVITED = "people:person:invited"
     PERSON_LEAVES = "people:person:leaves"
     PERSON_STAYS = "people:person:stays"
@@ -136,6 +137,12 @@ TAGS: Mapping[Tag, Line] = {
     Tag.RECOVERY_CODES_MADE: Line(_("New recovery codes were made."), "sign_in"),
     Tag.OUTSIDE_LINKED: Line(_("An outside sign-in was linked."), "sign_in"),
     Tag.OUTSIDE_UNLINKED: Line(_("An outside sign-in was unlinked."), "sign_in"),
+    Tag.RECORDS_PUT_BACK: Line(
+        _("The records of this server are those of %(day)s. Look at your devices and keys."),
+        "devices",
+        mailed=True,
+        shown=True,
+    ),
     Tag.PERSON_INVITED: Line(_("An invitation was used."), "sign_in"),
     Tag.PERSON_LEAVES: Line(_("Deleting your Authweb account was asked for."), "sign_in", mailed=True),
     Tag.PERSON_STAYS: Line(_("Your Authweb account is kept: deleting it was undone."), "sign_in", mailed=True),
@@ -172,6 +179,9 @@ def record(
     return event
 
 
+_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "count": 1}
+
+
 def sentence(event: Event) -> str:
     """What happened, in the reader's language; a tag of another release is shown as it stands."""
     return sentence_of(event.tag, {"device": event.device_name, **event.facts})
@@ -181,4 +191,6 @@ def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:
     """The sentence of a tag with its facts filled in."""
     if tag not in Tag._value2member_map_:
         return tag
-    return str(TAGS[Tag(tag)].sentence % {"device": "", "asked": "", "name": "", "count": 1, **(facts or {})})
+    return str(
+        TAGS[Tag(tag)].sentence % {"device": "", "asked": "", "name": "", "day": "", "count": 1, **(facts or {})}
+    )

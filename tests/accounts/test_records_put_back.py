@@ -1,0 +1,40 @@
+"""After an old copy of the database was put back: nobody is signed in any more, and everybody is told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from accounts.models import Event
+from accounts.services import activity
+from tests.factories import Visitor
+
+
+def test_everybody_is_signed_out_and_told_of_which_day_the_records_are(
+    alice_phone: Visitor, bob: Visitor, django_capture_on_commit_callbacks: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Event.objects.all()._raw_delete("default")
+    activity.record(activity.Tag.DEVICE_RENAMED, user=alice_phone.user, at=datetime(2026, 5, 3, 12, tzinfo=UTC))
+    mail.outbox.clear()
+
+    with django_capture_on_commit_callbacks(execute=True):
+        for _ in range(2):
+            call_command("records_put_back")
+
+    sentence = "The records of this server are those of 2026-05-03. Look at your devices and keys."
+    answers = [visitor.client.get(reverse("accounts:list")).headers["Location"] for visitor in (alice_phone, bob)]
+    assert [address.startswith(reverse("account_login")) for address in answers] == [True, True]
+    assert [activity.sentence(event) for event in Event.objects.filter(user=bob.user)] == [sentence] * 2
+    assert sorted(message.to[0] for message in mail.outbox) == ["alice@example.org"] * 2 + ["bob@example.org"] * 2
+    assert {message.subject for message in mail.outbox} == {"This Authweb was put back to an earlier day"}
+    assert "People told: 2." in capsys.readouterr().out
+
+
+def test_empty_database_has_nobody_to_tell(db: None) -> None:
+    with pytest.raises(CommandError):
+        call_command("records_put_back")

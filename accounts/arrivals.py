@@ -47,6 +47,7 @@ class Door:
     slot: Slot | None
     vault: Vault | None
     sealed: bytes | None
+    only_door: bool  # No other browser, no words, no passkey opens the same list.
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def of(request: HttpRequest) -> Arrival | None:
         if name == cookie_name(user.pk):
             slot = Slot(*_of(KeySlot, row))
             (sealed,) = _of(VaultState, row)
-            doors.append(Door(cookie, user, device, slot if slot.id else None, _made(Vault, row), sealed))
+            doors.append(Door(cookie, user, device, slot if slot.id else None, _made(Vault, row), sealed, not row[-1]))
     session_data, session_expires = _of(Session, rows[0])
     return Arrival(session_key, session_data, session_expires, tuple(doors))
 
@@ -134,8 +135,16 @@ def _query() -> str:
     tables = {model: f"t{number}" for number, model in enumerate(_READ)}
     columns = ", ".join(f"{tables[model]}.{quote(str(field.column))}" for model, field in _columns())
     session, device, user, slot, vault, state = (quote(model._meta.db_table) for model in _READ)
+    # As `KeySlot.objects.doors()` has it.
+    another_door = (
+        f"EXISTS (SELECT 1 FROM {slot} s LEFT JOIN {device} d ON d.id = s.device_id "  # noqa: S608 - names alone
+        f"WHERE s.vault_id = t3.vault_id AND s.id <> t3.id "
+        f"AND (s.kind IN ('{SlotKind.WORDS.value}', '{SlotKind.PASSKEY.value}') "
+        f"OR (s.kind = '{SlotKind.BROWSER.value}' AND d.removed_at IS NULL)))"
+    )
     return (
-        f"SELECT {columns} FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "  # noqa: S608 - names alone
+        f"SELECT {columns}, {another_door} "  # noqa: S608 - names alone
+        f"FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "
         f"LEFT JOIN {user} t2 ON t2.id = t1.user_id "
         f"LEFT JOIN {slot} t3 ON t3.device_id = t1.id AND t3.kind = '{SlotKind.BROWSER.value}' "
         f"LEFT JOIN {vault} t4 ON t4.id = t3.vault_id "

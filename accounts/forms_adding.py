@@ -188,7 +188,32 @@ class HandForm(forms.Form):
         )
 
 
-class ConfirmForm(forms.Form):
+class _Yes(forms.Form):
+    """What every yes asks where Authweb's own second factor is added: whether its recovery codes are saved."""
+
+    saved = forms.BooleanField(label=_("I have saved them outside Authweb"), required=False)
+
+    field_order = ("issuer", "name", "keep", "chosen", "saved")
+
+    def __init__(self, *args: Any, own_factor: frozenset[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._own_factor = own_factor
+        if not own_factor:
+            del self.fields["saved"]
+
+    def clean(self) -> dict[str, Any]:
+        """The tick is needed for what is chosen alone."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and self._own_factor & self.choice().chosen and not cleaned["saved"]:
+            self.add_error("saved", _("Save the recovery codes outside Authweb, then tick this."))
+        return cleaned
+
+    def choice(self) -> Choice:
+        """Which accounts are added, and under which names."""
+        raise NotImplementedError
+
+
+class ConfirmForm(_Yes):
     """The yes to one account, under its site and name, which may be changed."""
 
     BOTH, NEITHER = "both", "leave"
@@ -215,7 +240,8 @@ class ConfirmForm(forms.Form):
 
     def __init__(self, *args: Any, waiting: Waiting, **kwargs: Any) -> None:
         initial = {"issuer": waiting.issuer, "name": waiting.name, "keep": self.BOTH}
-        super().__init__(*args, **{**kwargs, "initial": initial})
+        own_factor = frozenset([waiting.id] if waiting.is_own_factor else ())
+        super().__init__(*args, own_factor=own_factor, **{**kwargs, "initial": initial})
         self._id = waiting.id
         if waiting.relation is not Relation.CLASH:
             del self.fields["keep"]
@@ -227,7 +253,7 @@ class ConfirmForm(forms.Form):
         return Choice(frozenset([self._id]), {self._id: (self.cleaned_data["issuer"], self.cleaned_data["name"])})
 
 
-class ChooseForm(forms.Form):
+class ChooseForm(_Yes):
     """The yes to some of several accounts. All that are not in the list yet are ticked."""
 
     FIELDS: dict[Reason, str] = {}
@@ -240,7 +266,7 @@ class ChooseForm(forms.Form):
 
     def __init__(self, *args: Any, preview: Preview, **kwargs: Any) -> None:
         ids = [waiting.id for waiting in preview.addable]
-        super().__init__(*args, **{**kwargs, "initial": {"chosen": ids}})
+        super().__init__(*args, own_factor=preview.own_factor, **{**kwargs, "initial": {"chosen": ids}})
         self.fields["chosen"].choices = [(id, id) for id in ids]  # type: ignore[attr-defined]
 
     def ticked(self) -> frozenset[str]:

@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
@@ -52,6 +53,9 @@ def vault_required(view: View) -> View:
             return view(request, *args, **kwargs)
         except vaults.DeviceRemoved:
             return go(request, "accounts:open")
+        except vaults.BeingDeleted:
+            said(request, being_deleted(), error=True)
+            return go(request, "accounts:list")
         except Damaged:
             return go(request, "accounts:list")  # It says so, and offers the last good state.
 
@@ -106,11 +110,18 @@ def said(request: HttpRequest, sentence: str, *, undo: str = "", error: bool = F
     messages.add_message(request, messages.ERROR if error else messages.SUCCESS, sentence, extra_tags=undo)
 
 
+def being_deleted() -> str:
+    """What a change is answered with while the person leaves."""
+    return _("Nothing was changed. Your Authweb account will be deleted; until then the list can only be read.")
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """For base.html: what every page knows."""
     user = getattr(request, "_cached_user", None) or getattr(request, "user", None)
+    vault = getattr(request, "vault", None)
     return {
         "DEMO": settings.DEMO,
         "theme": getattr(user, "theme", "system"),
-        "list_is_open": getattr(request, "vault", None) is not None,
+        "list_is_open": vault is not None,
+        "one_way_in": vault is not None and vault.one_way_in,
     }

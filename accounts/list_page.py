@@ -35,18 +35,23 @@ class Shape(NamedTuple):
     pinned: bool
     others: bool
     several: bool
+    one_way_in: bool
     demo: bool
 
     @classmethod
     def of(cls, user: User, context: Mapping[str, Any]) -> Shape:
         """The shape of a person's page."""
         pinned, others, several = bool(context["pinned"]), bool(context["others"]), context["count"] > 1
-        return cls(Manner.of(user), user.theme, bool(user.time_zone), pinned, others, several, settings.DEMO)
+        one_way_in = bool(context["one_way_in"])
+        return cls(
+            Manner.of(user), user.theme, bool(user.time_zone), pinned, others, several, one_way_in, settings.DEMO
+        )
 
 
 def fits(request: HttpRequest) -> bool:
-    """Whether this request's page is like any other: no search, and nothing to be said once."""
-    return not request.META.get("QUERY_STRING") and not len(get_messages(request))
+    """Whether this request's page is like any other: no search, nothing to be said once, nobody who leaves."""
+    leaves = request.user.deletes_at is not None  # type: ignore[union-attr]
+    return not leaves and not request.META.get("QUERY_STRING") and not len(get_messages(request))
 
 
 def filled(user: User, context: Mapping[str, Any]) -> str:
@@ -69,7 +74,8 @@ def _filler(shape: Shape) -> Filler:
         show_next_code=manner.next_shown,
         compact_rows=manner.compact,
     )
-    request = SimpleNamespace(user=anybody, path=reverse("accounts:list"), vault=True)
+    vault = SimpleNamespace(one_way_in=shape.one_way_in)
+    request = SimpleNamespace(user=anybody, path=reverse("accounts:list"), vault=vault)
     context = {
         **http.shell(request),  # type: ignore[arg-type]
         **_MARKS,

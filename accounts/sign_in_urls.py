@@ -58,7 +58,7 @@ GUARDS: Mapping[str, Callable[[View], View]] = {
     "mfa_index": sign_in.instead,
     "mfa_activate_totp": fresh_sign_in,
     "mfa_deactivate_totp": fresh_sign_in,
-    "mfa_view_recovery_codes": fresh_sign_in,
+    "mfa_view_recovery_codes": sign_in.says_what_the_list_holds,
     "mfa_generate_recovery_codes": fresh_sign_in,
     "mfa_download_recovery_codes": fresh_sign_in,
     "mfa_list_webauthn": sign_in.instead,

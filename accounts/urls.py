@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from accounts.converters import EntryId
-from accounts.views import accounts, adding, devices, doors, settings, sign_in
+from accounts.views import accounts, adding, deletion, devices, doors, keys, settings, sign_in
 
 register_converter(EntryId, "entry")
 
@@ -19,6 +19,9 @@ urlpatterns = [
     path("devices/<uuid:device_id>/rename/", devices.rename, name="device-rename"),
     path("devices/<uuid:device_id>/remove/", devices.remove, name="device-remove"),
     path("devices/<uuid:device_id>/undo/", devices.undo, name="device-undo"),
+    path("keys/", keys.index, name="keys"),
+    path("keys/start/", keys.way_back, name="way-back"),
+    path("keys/<uuid:slot_id>/remove/", keys.remove, name="key-remove"),
     path("accounts/", accounts.index, name="list"),
     path("accounts/codes/", accounts.codes, name="codes"),
     path("accounts/order/", accounts.order, name="order"),
@@ -43,6 +46,8 @@ urlpatterns = [
     path("settings/appearance/", settings.appearance, name="settings-appearance"),
     path("settings/time-zone/", settings.time_zone, name="settings-time-zone"),
     path("settings/sign-in/", sign_in.index, name="settings-sign-in"),
+    path("settings/delete/", deletion.delete, name="delete-account"),
+    path("settings/delete/undo/", deletion.undo, name="delete-account-undo"),
     path("activity/", settings.activity, name="activity"),
     path("activity/activity.csv", settings.activity_csv, name="activity-csv"),
 ]

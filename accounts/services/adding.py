@@ -6,7 +6,7 @@ The secret keys never leave this service: a page gets names, settings, notes and
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -37,6 +37,7 @@ from accounts.vault.errors import (
     VaultError,
 )
 from accounts.vault.formats import Format, Found
+from accounts.vault.keys import Secret
 from accounts.vault.list import MAX_ENTRIES, AccountList, Relation
 
 MOST_PICTURES = 20
@@ -119,6 +120,7 @@ class Waiting:
     listed: Listed | None
     same_key: Listed | None
     code: Code | None
+    is_own_factor: bool  # Its key is that of the codes by which this person signs in to Authweb.
 
     @property
     def is_usual(self) -> bool:
@@ -142,6 +144,11 @@ class Preview:
     def addable(self) -> tuple[Waiting, ...]:
         """Those that are not in the list yet."""
         return tuple(waiting for waiting in self.waiting if waiting.relation is not Relation.SAME)
+
+    @property
+    def own_factor(self) -> frozenset[str]:
+        """Which of the addable ones give codes for Authweb itself: known by their key, whatever their name."""
+        return frozenset(waiting.id for waiting in self.addable if waiting.is_own_factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +270,10 @@ def _size(accounts: AccountList) -> int:
 
 
 @sensitive_variables()
-def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
+def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collection[Secret] = ()) -> Preview:
     """What waits under this draft, beside the list as it stands now. Raises DraftGone.
+
+    `own_seeds` are the keys of the person's own second factor, by which it is known among them.
 
     An account that waits alone comes with its first codes. Of a counter account that is the code of its counter as it
     stands: the same one however often the page is looked at, and `accept` keeps the counter after it.
@@ -296,6 +305,7 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
                 listed=_listed(listed),
                 same_key=_listed(same_key),
                 code=_code(accounts, entry, at) if alone and comparison.relation is not Relation.SAME else None,
+                is_own_factor=any(entry.secret == seed for seed in own_seeds),
             )
         )
     return Preview(document.way, document.format, tuple(waiting), document.problems, document.forbidden, ends_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -75,12 +76,13 @@ class Enrolled:
 @sensitive_variables()
 @transaction.atomic
 def set_up(user: User, new: NewDevice, *, at: datetime, separate: bool = False) -> Enrolled:
-    """Enrol a browser with a new list. Raises HasList unless a separate one is asked for, TooManyLists.
+    """Enrol a browser with a new list. Raises HasList unless a separate one is asked for, TooManyLists, BeingDeleted.
 
     A second click brings the same id: the browser has dropped the answer to the first, and with it the key, so the
     second takes the place of that untouched list.
     """
-    User.objects.select_for_update().get(pk=user.pk)
+    if User.objects.select_for_update().get(pk=user.pk).deletes_at is not None:
+        raise vaults.BeingDeleted
     twice = Device.objects.filter(pk=new.id).first()
     if twice is not None:
         untouched = Vault.objects.filter(user=user, slots__device=twice, slots__used_at=None, version=1)
@@ -170,7 +172,7 @@ def enter(request: HttpRequest) -> OpenVault | None:
     except VaultError:
         return None
     request.opened_by = device  # type: ignore[attr-defined]
-    return OpenVault(row=vault, key=key, device=device, user=door.user, sealed=door.sealed)
+    return OpenVault(row=vault, key=key, device=device, user=door.user, sealed=door.sealed, only_door=door.only_door)
 
 
 def remember(request: HttpRequest) -> None:
@@ -249,16 +251,28 @@ def rename(device: Device, name: str, *, at: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """What removing a device takes away: the names of the lists that nothing else opens."""
+    """What removing a device takes away, the names of the lists that nothing else opens; and what else opens its list.
+
+    That is: so many other devices and passkeys, and whether words do.
+    """
 
     lists: tuple[str, ...]
+    devices: int = 0
+    passkeys: int = 0
+    words: bool = False
 
 
 def loss(device: Device) -> Loss:
-    """Which lists have this device as their last door."""
-    others = KeySlot.objects.doors().filter(vault=OuterRef("pk")).exclude(device=device)
-    last = Vault.objects.filter(~Exists(others), slots__device=device, put_aside_at=None)
-    return Loss(tuple(last.values_list("name", flat=True)))
+    """Which lists have this device as their last door, and which doors stay."""
+    others = KeySlot.objects.doors().exclude(device=device)
+    last = Vault.objects.filter(~Exists(others.filter(vault=OuterRef("pk"))), slots__device=device, put_aside_at=None)
+    kinds = Counter(others.filter(vault__slots__device=device, vault__put_aside_at=None).values_list("kind", flat=True))
+    return Loss(
+        lists=tuple(last.values_list("name", flat=True)),
+        devices=kinds[SlotKind.BROWSER],
+        passkeys=kinds[SlotKind.PASSKEY],
+        words=bool(kinds[SlotKind.WORDS]),
+    )
 
 
 @transaction.atomic

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.models import Authenticator
+from allauth.mfa.utils import decrypt
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.urls import reverse
+from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import User
-from accounts.services import activity
+from accounts.services import activity, vaults
 from accounts.services.activity import Tag
+from accounts.services.vaults import OpenVault
+from accounts.vault import uri
+from accounts.vault.errors import VaultError
+from accounts.vault.keys import Secret
 
 _INVITATION = "accounts.invitation"
 
@@ -89,6 +97,57 @@ def take_off_second_factor(user: User, *, at: datetime) -> int:
         if count:
             activity.record(Tag.FACTOR_TAKEN_OFF, user=user, at=at)
     return count
+
+
+# -- The second factor ------------------------------------------------------------------------------------------------
+
+
+@sensitive_variables()
+def seeds(user: User, *, being_set_up: str = "") -> tuple[Secret, ...]:
+    """The secret keys of a person's own one-time codes: of those in use, and of those `being_set_up` (base32).
+
+    What does not open or cannot be read is left out: it is no key of anybody's.
+    """
+    texts = [being_set_up] if being_set_up else []
+    for factor in Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP):
+        try:
+            texts.append(decrypt(factor.data["secret"]))
+        except (ImmediateHttpResponse, KeyError):
+            continue
+    found = []
+    for text in texts:
+        try:
+            found.append(uri.secret_from_text(text)[0])
+        except VaultError:
+            continue
+    return tuple(found)
+
+
+@sensitive_variables()
+def factor_is_in(vault: OpenVault) -> bool:
+    """Whether the list gives the codes by which its person signs in to Authweb. Raises Damaged."""
+    own = seeds(vault.user)
+    return bool(own) and any(entry.secret == seed for entry in vaults.read(vault) for seed in own)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What stands in for a second factor: the recovery codes left, and whether the factor is in use already."""
+
+    codes: tuple[str, ...] = field(repr=False)
+    in_use: bool
+
+
+@sensitive_variables()
+def recovery(user: User) -> Recovery:
+    """The unused recovery codes of a person; none where there are none, or where they do not open."""
+    factors = {factor.type: factor for factor in Authenticator.objects.filter(user=user)}
+    codes: tuple[str, ...] = ()
+    kept = factors.get(Authenticator.Type.RECOVERY_CODES)
+    if kept is not None:
+        with suppress(ImmediateHttpResponse, KeyError):
+            codes = tuple(kept.wrap().get_unused_codes())
+    return Recovery(codes, in_use=Authenticator.Type.TOTP in factors)
 
 
 # -- Invitations ------------------------------------------------------------------------------------------------------

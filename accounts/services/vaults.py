@@ -45,6 +45,12 @@ class OpenVault:
     user: User
     sealed: bytes | None = field(default=None, repr=False)
     opened: AccountList | None = field(default=None, repr=False)
+    only_door: bool = False  # When it came: no other browser, no words, no passkey opens this list.
+
+    @property
+    def one_way_in(self) -> bool:
+        """Whether accounts would go with this browser's data. False while the list is unread."""
+        return self.only_door and bool(self.opened)
 
 
 class DeviceRemoved(Exception):
@@ -207,7 +213,12 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
 
 @sensitive_variables()
 def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) -> Draft:
-    """Keep what was read, sealed, until the person says yes: 15 minutes at most, the newest few of a device."""
+    """Keep what was read, sealed, until the person says yes: 15 minutes at most, the newest few of a device.
+
+    Raises BeingDeleted: nothing is begun that could not be ended.
+    """
+    if User.objects.filter(pk=vault.user.pk).exclude(deletes_at=None).exists():
+        raise BeingDeleted
     held = vault.device.drafts.filter(kind=kind).order_by("-expires_at").values_list("pk", flat=True)
     Draft.objects.filter(pk__in=list(held[_MOST_DRAFTS - 1 :])).delete()
     draft = Draft(vault=vault.row, device=vault.device, kind=kind, expires_at=at + settings.DRAFT_KEPT)

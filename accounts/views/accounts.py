@@ -63,6 +63,7 @@ def _list_context(
         "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
         "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
         "count": len(accounts),
+        "one_way_in": request.vault.one_way_in,
         "shown": len(shown),
         "query": query,
         "now": f"{at.timestamp():.3f}",

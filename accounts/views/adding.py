@@ -8,8 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from allauth.core.internal import ratelimit
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from django import forms
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,9 +20,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import sentences, uploads
 from accounts.forms_adding import ChooseForm, ConfirmForm, HandForm, LinkForm, PicturesForm, TakePictureForm
-from accounts.http import VaultRequest, go, page, said, vault_required
+from accounts.http import VaultRequest, fresh_sign_in, go, page, said, vault_required
 from accounts.models import DeviceType
-from accounts.services import adding, policy, vaults
+from accounts.services import adding, held_keys, policy, sign_in, vaults
 from accounts.services.adding import Forbidden, Full, NothingTaken, Preview, Waiting, Way
 from accounts.services.codes import Code
 from accounts.vault.errors import AlreadyListed, ParseError, Problem, TooLarge, VaultError
@@ -189,7 +190,7 @@ def _is_phone(request: VaultRequest) -> bool:
 @require_http_methods(["GET", "POST"])
 @sensitive_post_parameters()
 @vault_required
-def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
+def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponseBase:
     """What was read, and its first code; added by "Finish" alone."""
     at = timezone.now()
     try:
@@ -206,8 +207,20 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
         return page(request, "accounts/add_gone.html", status=404)
 
 
-def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpResponse:
-    preview = adding.preview(request.vault, draft_id, at=at)
+def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpResponseBase:
+    """The page, or what became of the yes. With Authweb's own second factor recovery codes stand on it."""
+    preview = _preview(request, draft_id, at)
+    answer = fresh_sign_in(_yes) if preview.own_factor else _yes
+    return answer(request, draft_id, preview, at)
+
+
+def _preview(request: VaultRequest, draft_id: UUID, at: datetime) -> Preview:
+    being_set_up = request.session.get(SECRET_SESSION_KEY, "")
+    own_seeds = sign_in.seeds(request.user, being_set_up=being_set_up)
+    return adding.preview(request.vault, draft_id, at=at, own_seeds=own_seeds)
+
+
+def _yes(request: VaultRequest, draft_id: UUID, preview: Preview, at: datetime) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form: ConfirmForm | ChooseForm = (
         ConfirmForm(data, waiting=preview.waiting[0])
@@ -218,13 +231,14 @@ def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpRespons
         done = _accepted(request, draft_id, form, preview, at)
         if done is not None:
             return done
-        preview = adding.preview(request.vault, draft_id, at=at)  # The list may have changed meanwhile.
+        preview = _preview(request, draft_id, at)  # The list may have changed meanwhile.
     context: dict[str, Any] = {
         "form": form,
         "draft": draft_id,
         "preview": preview,
         "ends": preview.ends_at,
         "problems": _told(preview.problems, preview.forbidden, preview.way, preview.format),
+        "recovery": sign_in.recovery(request.user) if preview.own_factor else None,
     }
     if isinstance(form, ChooseForm):
         return page(request, "accounts/confirm_several.html", context | _several(form, preview))
@@ -255,6 +269,8 @@ def _accepted(
             request,
             _("Added.") if count == 1 else ngettext("%(count)d added.", "%(count)d added.", count) % {"count": count},
         )
+        if held_keys.way_back_is_due(request.vault):
+            return go(request, "accounts:way-back")
         added = f"#account-{min(choice.chosen)}" if count == 1 else ""  # The new row, wherever it stands.
         return go(request, reverse("accounts:list") + added)
     return None

@@ -16,7 +16,7 @@ from accounts.forms import AppearanceForm, CodesForm, TimeZoneForm
 from accounts.http import UserRequest, go, page, said
 from accounts.models import Event
 from accounts.services import activity as activity_service
-from accounts.services import devices, vaults
+from accounts.services import devices, held_keys, vaults
 from accounts.services.vaults import OpenVault
 from accounts.vault.errors import Damaged
 
@@ -43,6 +43,7 @@ def index(request: UserRequest) -> HttpResponse:
         "accounts/settings.html",
         {
             "list_open": vault is not None,
+            "held": held_keys.of(vault.row) if vault else None,
             "in_trash": in_trash,
             "devices": request.user.devices.enrolled().count(),
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
@@ -30,6 +31,7 @@ from accounts.adapter import INVITATION_IN_SESSION
 from accounts.http import UserRequest, View, fresh_sign_in, go, page, said
 from accounts.services import activity, devices, sign_in
 from accounts.services.activity import Tag
+from accounts.vault.errors import Damaged
 
 _HERE = "accounts:settings-sign-in"
 
@@ -126,6 +128,19 @@ def not_the_last(view: View) -> View:
         return view(request, *args, pk=pk, **kwargs)
 
     return fresh_sign_in(checked)
+
+
+def says_what_the_list_holds(view: View) -> View:
+    """Guard: after a fresh sign-in; the page learns whether the open list gives the codes these stand in for."""
+
+    @wraps(view)
+    def told(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        vault = devices.enter(request)
+        with suppress(Damaged):
+            request.factor_is_listed = vault is not None and sign_in.factor_is_in(vault)  # type: ignore[attr-defined]
+        return view(request, *args, **kwargs)
+
+    return fresh_sign_in(told)
 
 
 # -- Signing in again -------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 from time_machine import travel
 
-from accounts.models import Draft, Event, VaultState
+from accounts.models import Draft, Event, User, VaultState
 from accounts.services import policy, vaults
 from accounts.services.activity import Tag
 from accounts.services.policy import Act
@@ -185,6 +185,7 @@ def test_the_key_field_is_not_remembered_by_the_browser(alice_phone: Visitor) ->
 
 
 def test_a_picture_leads_to_the_list(alice_phone: Visitor) -> None:
+    User.objects.update(way_back_asked=1)
     answer = send_pictures(alice_phone, ("qr.png", pictures.of(LINK)), way="take")
 
     assert answer.status_code == 303
@@ -698,6 +699,7 @@ def test_cancel_drops_what_was_read(alice_phone: Visitor) -> None:
 
 
 def test_finish_pressed_twice_adds_one_account(alice_phone: Visitor) -> None:
+    User.objects.update(way_back_asked=1)
     address = by_link(alice_phone, LINK)
     answers = [alice_phone.client.post(address, {"issuer": "GitHub", "name": "alice"}) for _ in range(2)]
     answers.append(alice_phone.client.get(address))

@@ -1,0 +1,54 @@
+"""Keys to the list that a person holds: shown, removed, and asked for while there is one way in alone."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.http import VaultRequest, fresh_sign_in, go, page, said, vault_required
+from accounts.models import SlotKind
+from accounts.services import held_keys
+from accounts.services.held_keys import NoSuchKey
+
+
+@require_safe
+@vault_required
+def index(request: VaultRequest) -> HttpResponse:
+    """Keys to your list: since when, last used, what each opens."""
+    return page(request, "accounts/keys.html", {"held": held_keys.of(request.vault.row)})
+
+
+@require_http_methods(["GET", "POST"])
+@vault_required
+@fresh_sign_in
+def remove(request: VaultRequest, slot_id: UUID) -> HttpResponse:
+    """Words or a passkey open the list no more. First the page says what stops, and what stays."""
+    vault = request.vault
+    try:
+        key = held_keys.one(vault.row, slot_id)
+        if request.method == "POST":
+            held_keys.remove(vault, slot_id, at=timezone.now())
+            if key.kind == SlotKind.WORDS:
+                said(request, _("Removed. Those words no longer open your list."))
+            else:
+                said(request, _("Removed. That passkey no longer opens your list."))
+            return go(request, "accounts:keys")
+    except NoSuchKey:
+        if held_keys.was_removed(vault, slot_id):
+            return go(request, "accounts:keys")
+        raise Http404 from None
+    return page(request, "accounts/key_remove.html", {"key": key, "stays": held_keys.of(vault.row).without(key)})
+
+
+@require_http_methods(["GET", "POST"])
+@vault_required
+def way_back(request: VaultRequest) -> HttpResponse:
+    """Keep a way back, while this browser alone opens the list; "Not now" is remembered."""
+    if request.method == "POST":
+        held_keys.not_now(request.vault)
+        return go(request, "accounts:list")
+    return page(request, "accounts/way_back.html", {"held": held_keys.of(request.vault.row)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -14,7 +15,7 @@ from django.utils.translation import ngettext
 
 from accounts.http import fresh_sign_in
 from accounts.models import Device, Event, User
-from accounts.services import activity, devices
+from accounts.services import activity, deletion, devices
 
 
 class Shown:
@@ -48,8 +49,8 @@ class ReadOnly(Shown):
 class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
     """A person: whether they may sign in, and into here."""
 
-    list_display = ("email", "is_active", "is_staff", "date_joined", "device_count")
-    list_filter = ("is_active", "is_staff")
+    list_display = ("email", "is_active", "is_staff", "date_joined", "device_count", "deletes_at")
+    list_filter = ("is_active", "is_staff", ("deletes_at", admin.EmptyFieldListFilter))
     search_fields = ("email",)
     ordering = ("email",)
     fields: ClassVar[tuple[str, ...]] = (
@@ -61,9 +62,11 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
         "groups",
         "date_joined",
         "last_login",
+        "deletes_at",
     )
-    readonly_fields = ("email", "date_joined", "last_login")
+    readonly_fields = ("email", "date_joined", "last_login", "deletes_at")
     filter_horizontal = ("groups",)
+    actions = ("delete_people", "keep_people")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """With the number of devices."""
@@ -92,6 +95,63 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Not here: deleting a person names what goes and can be undone for a day."""
         return False
+
+    def has_leave_permission(self, request: HttpRequest) -> bool:
+        """Who may delete people may ask for it; nothing goes before the day."""
+        return request.user.has_perm("accounts.delete_user")
+
+    @method_decorator(fresh_sign_in)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list, after a fresh sign-in: a person who leaves on their own is asked for one too."""
+        return super().changelist_view(request, extra_context)
+
+    @admin.action(description=_("Delete the chosen people"), permissions=["leave"])
+    def delete_people(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """As if they had asked themselves: mail, the time of Undo, then everything."""
+        asked, refused = 0, 0
+        for person in self._theirs(request, chosen).filter(deletes_at=None):
+            try:
+                deletion.ask(person, at=timezone.now(), by=_staff(request))
+            except deletion.LastSuperuser:
+                refused += 1
+            else:
+                self.log_change(request, person, [{"changed": {"fields": ["deletes_at"]}}])
+                asked += 1
+        sentence = ngettext(
+            "%(count)d person will be deleted. Until then they and you can undo.",
+            "%(count)d people will be deleted. Until then they and you can undo.",
+            asked,
+        )
+        self.message_user(request, sentence % {"count": asked}, messages.SUCCESS if asked else messages.WARNING)
+        if refused:
+            refusal = _("The last superuser stays. Make somebody else one first.")
+            self.message_user(request, refusal, messages.ERROR)
+        self._say_above(request, chosen)
+
+    @admin.action(description=_("Keep the chosen people: undo their deletion"), permissions=["leave"])
+    def keep_people(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        """Undo, as they could themselves."""
+        kept = 0
+        for person in self._theirs(request, chosen).exclude(deletes_at=None):
+            with suppress(deletion.TimeOver):
+                deletion.undo(person, at=timezone.now())
+                self.log_change(request, person, [{"changed": {"fields": ["deletes_at"]}}])
+                kept += 1
+        sentence = ngettext("%(count)d person stays.", "%(count)d people stay.", kept)
+        self.message_user(request, sentence % {"count": kept}, messages.SUCCESS if kept else messages.WARNING)
+        self._say_above(request, chosen)
+
+    def _theirs(self, request: HttpRequest, chosen: QuerySet[User]) -> QuerySet[User]:
+        """Those of the chosen that this member of staff may touch."""
+        return chosen if _staff(request).is_superuser else chosen.filter(is_superuser=False)
+
+    def _say_above(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+        if not _staff(request).is_superuser and chosen.filter(is_superuser=True).exists():
+            self.message_user(request, _("Superusers are left to superusers."), messages.ERROR)
+
+
+def _staff(request: HttpRequest) -> User:
+    return request.user  # type: ignore[return-value]  # Nobody else comes here.
 
 
 @admin.register(Device)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
-from accounts.services import devices, vaults
+from accounts.services import attempts, devices, vaults
 from accounts.vault.errors import Damaged
 
 View = Callable[..., HttpResponseBase]
@@ -62,6 +62,18 @@ def vault_required(view: View) -> View:
     return guarded
 
 
+def changing(view: View) -> View:
+    """Guard, inside `vault_required`: a page that is there to change the list. While the person leaves, none does."""
+
+    @wraps(view)
+    def guarded(request: VaultRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.deletes_at is not None:
+            raise vaults.BeingDeleted
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def fresh_sign_in(view: View) -> View:
     """Guard: signed in within the last five minutes; asked for on the GET that shows the form, never on its POST.
 
@@ -77,6 +89,11 @@ def fresh_sign_in(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def network_of(request: HttpRequest) -> bytes:
+    """Where the browser of a request is, as `attempts.network` has it: compared and counted, it tells nothing."""
+    return attempts.network(get_adapter().get_client_ip(request))
 
 
 def page(

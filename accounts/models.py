@@ -72,6 +72,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    def save(self, **kwargs: Any) -> None:
+        """Keep changes. Not `deletes_at`, unless it is named: a copy read earlier undoes no deletion and revives none.
+
+        Nor does it bring back the row of somebody who has left meanwhile.
+        """
+        if not self._state.adding and kwargs.get("update_fields") is None:
+            fields = (field.name for field in self._meta.concrete_fields if not field.primary_key)
+            kwargs["update_fields"] = [name for name in fields if name != "deletes_at"]
+        super().save(**kwargs)
+
 
 class DeviceType(models.TextChoices):
     """What a backup made here can be restored on. Fixed when the device is set up."""
@@ -90,8 +100,8 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         return self.filter(removed_at=None, slots__isnull=False).exclude(asking)
 
     def removed(self) -> Self:
-        """Those that are refused, their key kept for the time of Undo."""
-        return self.exclude(removed_at=None)
+        """Those that are refused, their key kept for the time of Undo; who only asked had none."""
+        return self.exclude(removed_at=None).exclude(slots__kind=SlotKind.APPROVAL)
 
 
 class Device(models.Model):

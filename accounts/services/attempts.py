@@ -48,8 +48,14 @@ class Tried:
 
 
 def of_list(list_id: UUID) -> bytes:
-    """The subject of a list's tries: a fingerprint under the pepper, 32 bytes."""
+    """The subject of a list's tries: a fingerprint, 32 bytes. With a newer pepper counting restarts."""
     return _fingerprint(b"list", list_id.bytes)
+
+
+def forget_list(list_id: UUID) -> None:
+    """The list goes: so do its tries, under whichever pepper they were counted."""
+    subjects = [keys.fingerprint(pepper, Label.SUBJECT, b"list", list_id.bytes) for pepper in keyring.peppers()]
+    Attempt.objects.filter(subject__in=subjects).delete()
 
 
 def network(address: str) -> bytes:

@@ -64,7 +64,8 @@ def enter_by(slot: KeySlot, key: VaultKey, new: NewDevice, *, tag: Tag, at: date
     Raises WrongKey when it opens no state of the list, NoSuchDoor when the slot was removed meanwhile.
     """
     vault = Vault.objects.select_for_update().select_related("user").get(pk=slot.vault_id)
-    if not KeySlot.objects.filter(pk=slot.pk, wrapped=slot.wrapped).update(used_at=at):
+    # Not told by `wrapped`: while words were stretched, a newer pepper may have wrapped them anew.
+    if not KeySlot.objects.filter(pk=slot.pk, salt=slot.salt, credential=slot.credential).update(used_at=at):
         raise NoSuchDoor
     if not vaults.opens(vault, key):
         raise WrongKey(Reason.SLOT_INNER)

@@ -130,6 +130,11 @@ def pepper(kid: int | None = None) -> tuple[int, Secret]:
     return keyring().newest(Role.PEPPER) if kid is None else (kid, keyring().get(Role.PEPPER, kid))
 
 
+def peppers() -> list[Secret]:
+    """Every pepper of the file, the newest first."""
+    return [key for (role, _), key in sorted(keyring().by_name.items(), reverse=True) if role is Role.PEPPER]
+
+
 def made(roles: Iterable[Role], *, beside: Iterable[ServerKey] = ()) -> list[ServerKey]:
     """One new key for each role, numbered after those that are there."""
     there = list(beside)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from smtplib import SMTPException
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -11,7 +12,7 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from accounts.models import Event
+from accounts.models import Event, User
 
 logger = logging.getLogger(__name__)
 
@@ -21,20 +22,23 @@ def mail(event: Event) -> None:
     transaction.on_commit(lambda: _send(event))
 
 
+def say_goodbye(user: User) -> None:
+    """Tell who was deleted that it is done, at the address they had; once their rows are gone."""
+    transaction.on_commit(lambda: _tell(user, "person_left", {"user": user}))
+
+
 def _send(event: Event) -> None:
-    user = event.user
+    _tell(event.user, "_".join(event.tag.split(":")[1:]), {"event": event})  # `devices:device:set_up`: device_set_up.
+
+
+def _tell(user: User, what: str, context: dict[str, Any]) -> None:
     # Who chose none reads what the page of the act speaks; without a page it is the server's language.
     language = user.language or translation.get_language() or settings.LANGUAGE_CODE
     with translation.override(language), timezone.override(user.time_zone or None):
-        context = {"event": event, "site": settings.SITE_URL}
-        subject = render_to_string(f"mail/{_template(event)}_subject.txt", context).strip()
-        body = render_to_string(f"mail/{_template(event)}.txt", context)
+        context |= {"site": settings.SITE_URL}
+        subject = render_to_string(f"mail/{what}_subject.txt", context).strip()
+        body = render_to_string(f"mail/{what}.txt", context)
     try:
         send_mail(subject, body, None, [user.email])
     except (OSError, SMTPException) as error:
-        logger.error("A notice could not be mailed: %s, %s", event.tag, type(error).__name__)
-
-
-def _template(event: Event) -> str:
-    """`devices:device:set_up` is told by `mail/device_set_up.txt`."""
-    return "_".join(event.tag.split(":")[1:])
+        logger.error("A notice could not be mailed: %s, %s", what, type(error).__name__)

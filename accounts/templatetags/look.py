@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
+from datetime import datetime, timedelta
 from functools import cache
 
 from django import template
+from django.template.defaultfilters import date
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 register = template.Library()
 
@@ -168,6 +172,13 @@ def _joins(character: str) -> bool:
         or "\U000e0020" <= character <= "\U000e007f"
         or unicodedata.category(character) in ("Mn", "Mc", "Me")
     )
+
+
+@register.filter(expects_localtime=True)
+def weekday(moment: datetime) -> str:
+    """ "Tuesday"; with the date where that could be meant of another week."""
+    far = moment - timezone.now() > timedelta(days=6)
+    return date(moment, _("l, j F") if far else "l")
 
 
 @register.filter

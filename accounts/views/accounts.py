@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import list_page, rows, sentences
 from accounts.forms import EntryForm
-from accounts.http import VaultRequest, go, page, said, vault_required
+from accounts.http import VaultRequest, changing, go, page, said, vault_required
 from accounts.sentences import sentence
 from accounts.services import activity, policy, vaults
 from accounts.services import codes as codes_service
@@ -157,6 +157,7 @@ def described(entry: Entry) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 @sensitive_post_parameters()
 @vault_required
+@changing
 def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
     """Another site, name or note for an account."""
     entry = _entry(request, entry_id)
@@ -223,6 +224,7 @@ def _change(request: VaultRequest, operation: vaults.Operation, *, tag: Tag) -> 
 
 @require_http_methods(["GET", "POST"])
 @vault_required
+@changing
 def order(request: VaultRequest) -> HttpResponse:
     """Put the list in order: by drag, or by "Move up" and "Move down", which work without script."""
     if request.method == "POST":
@@ -311,6 +313,7 @@ def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @vault_required
+@changing
 def delete(request: VaultRequest, entry_id: str) -> HttpResponse:
     """Delete an account in Trash for good."""
     try:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import sentences, uploads
 from accounts.forms_adding import ChooseForm, ConfirmForm, HandForm, LinkForm, PicturesForm, TakePictureForm
-from accounts.http import VaultRequest, fresh_sign_in, go, page, said, vault_required
+from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import DeviceType
 from accounts.services import adding, held_keys, policy, sign_in, vaults
 from accounts.services.adding import Forbidden, Full, NothingTaken, Preview, Waiting, Way
@@ -40,6 +40,7 @@ _PICTURES_RATE = {"picture": "20/m/user"}  # Reading one may take 2 s of a worke
 
 @require_safe
 @vault_required
+@changing
 def choose(request: VaultRequest) -> HttpResponse:
     """There is one family of accounts to choose, so nobody is asked to choose it."""
     return go(request, "accounts:add-other")
@@ -47,6 +48,7 @@ def choose(request: VaultRequest) -> HttpResponse:
 
 @require_safe
 @vault_required
+@changing
 def other(request: VaultRequest) -> HttpResponse:
     """All ways on one page; the likeliest on this device leads."""
     return (
@@ -57,6 +59,7 @@ def other(request: VaultRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @sensitive_post_parameters()
 @vault_required
+@changing
 def picture(request: VaultRequest) -> HttpResponse:
     """Read pictures that were taken, chosen, pasted or dropped."""
     taken = request.POST.get("way") == "take"
@@ -85,6 +88,7 @@ def picture(request: VaultRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @sensitive_post_parameters()
 @vault_required
+@changing
 def link(request: VaultRequest) -> HttpResponse:
     """Read links that were typed, pasted or dropped, one a line."""
     form = LinkForm(request.POST if request.method == "POST" else None)
@@ -104,6 +108,7 @@ def link(request: VaultRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @sensitive_post_parameters()
 @vault_required
+@changing
 def hand(request: VaultRequest) -> HttpResponse:
     """An account typed by hand. A link in place of the key is taken as the link it is."""
     form = HandForm(request.POST if request.method == "POST" else None)

@@ -11,9 +11,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
-from accounts.http import UserRequest, fresh_sign_in, go, page, said
+from accounts.http import UserRequest, being_deleted, fresh_sign_in, go, network_of, page, said
 from accounts.models import Device
-from accounts.services import devices, vaults
+from accounts.services import approvals, devices, vaults
 from accounts.services.devices import NewDevice
 from accounts.vault.errors import Damaged
 
@@ -47,6 +47,9 @@ def set_up(request: UserRequest, template: str, *, separate: bool) -> HttpRespon
         except devices.TooManyLists:
             form.add_error(None, _("You have 20 lists, as many as one person can keep. Remove a device of one first."))
             return page(request, template, {"form": form})
+        except vaults.BeingDeleted:
+            form.add_error(None, being_deleted())
+            return page(request, template, {"form": form})
         response = go(request, "accounts:list")
         devices.send_cookie(response, request.user, enrolled.cookie)
         return response
@@ -56,12 +59,14 @@ def set_up(request: UserRequest, template: str, *, separate: bool) -> HttpRespon
 @require_http_methods(["GET"])
 def index(request: UserRequest) -> HttpResponse:
     """The devices of a person: needs no key, so that a lost phone is removed from any browser."""
-    here = devices.here(request)
+    here, vault = devices.here(request), devices.enter(request)
+    asks = approvals.pending(vault, timezone.now(), network=network_of(request)) if vault is not None else []
     return page(
         request,
         "accounts/devices.html",
         {
             "here": here,
+            "requests": asks,
             "devices": request.user.devices.enrolled(),
             "only_here": here is not None and here.removed_at is None and bool(devices.loss(here).lists),
             "removed": [

@@ -105,7 +105,7 @@ def activity(request: UserRequest) -> HttpResponse:
     group = group if group in GROUPS else ""
     events = Paginator(_events(request, group), _EVENTS_A_PAGE).get_page(request.GET.get("page"))
     vault = devices.enter(request)
-    undoable = vaults.undoable(vault) if vault else frozenset()
+    undoable = vaults.undoable(vault) if vault and request.user.deletes_at is None else frozenset()
     lines = [(event, activity_service.sentence(event), _undo(event, vault, undoable)) for event in events]
     return page(request, "accounts/activity.html", {"events": events, "lines": lines, "groups": GROUPS, "group": group})
 

@@ -10,10 +10,9 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Count
+from django.utils import timezone
 
-from accounts.models import KeySlot
-from accounts.services import keyring
+from accounts.services import keyring, rotation
 from accounts.vault import keys
 from accounts.vault.errors import ParseError
 from accounts.vault.keys import Role, ServerKey
@@ -97,9 +96,18 @@ class Command(BaseCommand):
         """Raises when a key differs from what the database was written with."""
         keyring.keyring.cache_clear()
         keyring.check()
-        carried = dict(KeySlot.objects.values_list("kid").annotate(Count("pk")))
+        carried = rotation.carried(timezone.now())
+        newest, _ = keyring.pepper()
         for role, kid in sorted(keyring.keyring().by_name):
-            count = f", carries {carried.get(kid, 0)} key slots" if role is Role.PEPPER else ""
-            self.stdout.write(f"{role.value} {kid}: as the database knows it{count}")
+            hanging = ""
+            if role is Role.PEPPER and (kid == newest or carried[kid]):
+                hanging = f", carries {carried[kid]} key slots"
+            elif role is Role.PEPPER:
+                hanging = "; nothing carries it: its line can go"
+            self.stdout.write(f"{role.value} {kid}: as the database knows it{hanging}")
         for missing in keyring.missing_kids():
-            self.stderr.write(f"{missing}: the database knows it, the file lacks it")
+            gone, number = missing.split()
+            if gone == Role.PEPPER and not carried[int(number)]:
+                self.stdout.write(f"{missing}: its line is gone, and nothing hangs on it")
+            else:
+                self.stderr.write(f"{missing}: the database knows it, the file lacks it")

@@ -18,7 +18,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from accounts.services import devices, vaults
+from accounts.services import deletion, devices, rotation, vaults
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +69,8 @@ DUE = (
     Due("keys of removed devices", devices.expire),
     Due("sessions", _sessions),
     Due("cache", _cache),
+    Due("people who leave", deletion.expire),
+    Due("key slots under an older pepper", rotation.rewrap),
     Due("write-ahead log", _write_ahead_log),
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from accounts.converters import EntryId
-from accounts.views import accounts, adding, deletion, devices, doors, keys, settings, sign_in
+from accounts.views import accounts, adding, approvals, deletion, devices, doors, keys, settings, sign_in
 
 register_converter(EntryId, "entry")
 
@@ -14,8 +14,11 @@ urlpatterns = [
     path("start/", devices.start, name="start"),
     path("open/", doors.open_list, name="open"),
     path("open/name/", doors.name, name="open-name"),
+    path("open/approve/", approvals.ask, name="open-approve"),
+    path("open/waiting/", approvals.waiting, name="open-waiting"),
     path("open/separate/", doors.separate, name="separate"),
     path("devices/", devices.index, name="devices"),
+    path("devices/requests/<uuid:request_id>/", approvals.answer, name="request"),
     path("devices/<uuid:device_id>/rename/", devices.rename, name="device-rename"),
     path("devices/<uuid:device_id>/remove/", devices.remove, name="device-remove"),
     path("devices/<uuid:device_id>/undo/", devices.undo, name="device-undo"),

@@ -265,7 +265,8 @@ class Loss:
 def loss(device: Device) -> Loss:
     """Which lists have this device as their last door, and which doors stay."""
     others = KeySlot.objects.doors().exclude(device=device)
-    last = Vault.objects.filter(~Exists(others.filter(vault=OuterRef("pk"))), slots__device=device, put_aside_at=None)
+    opened_here = Vault.objects.filter(slots__device=device, slots__kind=SlotKind.BROWSER, put_aside_at=None)
+    last = opened_here.exclude(Exists(others.filter(vault=OuterRef("pk"))))
     kinds = Counter(others.filter(vault__slots__device=device, vault__put_aside_at=None).values_list("kind", flat=True))
     return Loss(
         lists=tuple(last.values_list("name", flat=True)),
@@ -283,6 +284,9 @@ def remove(device: Device, *, at: datetime, by: Device | None) -> None:
         return
     device.removed_at = at
     device.drafts.all().delete()
+    # Approvals in which it takes part are void, also where it is put back: by this device, and for it.
+    takes_part = Q(device=device) | Q(by_device=device, sealed__isnull=False)
+    KeySlot.objects.filter(takes_part, kind=SlotKind.APPROVAL, expires_at__gt=at).update(sealed=None, expires_at=at)
     _end_sessions(device)
     activity.record(Tag.DEVICE_REMOVED, user=device.user, device=device, at=at, facts={"by": by.name if by else ""})
 
@@ -298,7 +302,8 @@ def put_back(device: Device, *, at: datetime, by: Device | None) -> None:
     if by is not None and by.pk == device.pk:
         raise OwnUndo
     kept_since = at - settings.REMOVED_DEVICE_KEPT
-    if not Device.objects.filter(pk=device.pk, removed_at__gt=kept_since).update(removed_at=None):
+    kept = Device.objects.removed().filter(pk=device.pk, removed_at__gt=kept_since)
+    if not kept.update(removed_at=None):
         if Device.objects.filter(pk=device.pk, removed_at=None).exists():
             return  # The second of two clicks.
         raise DeviceGone
@@ -324,11 +329,19 @@ def expire(at: datetime) -> int:
         with transaction.atomic():
             if not Device.objects.filter(over, pk=device.pk).delete()[0]:
                 continue  # It came back meanwhile.
-            Vault.objects.filter(user=device.user_id, slots=None).delete()
+            drop_lists_nobody_opens(device.user_id)
             facts = {"device": device.name}
             activity.record(Tag.DEVICE_SHREDDED, user=device.user, at=at, facts=facts)
             shredded += 1
     return shredded
+
+
+def drop_lists_nobody_opens(user_id: UUID) -> None:
+    """Delete a person's lists without any key, and who still asks for them: a request opens nothing by itself."""
+    opened = KeySlot.objects.filter(vault=OuterRef("pk")).exclude(kind=SlotKind.APPROVAL)
+    lists = Vault.objects.filter(~Exists(opened), user=user_id)
+    Device.objects.filter(slots__kind=SlotKind.APPROVAL, slots__vault__in=lists).delete()
+    lists.delete()
 
 
 # -- What a browser says of itself ------------------------------------------------------------------------------------

@@ -5,13 +5,14 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from django.http import HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import NameDeviceForm
 from accounts.http import UserRequest, go, page
 from accounts.models import DeviceType
-from accounts.services import devices, doors
+from accounts.services import approvals, devices, doors
 from accounts.services.devices import NewDevice
 from accounts.services.doors import Doors, NoSuchDoor
 from accounts.views.devices import set_up
@@ -27,13 +28,14 @@ def open_list(request: UserRequest) -> HttpResponse:
     found = chosen(request)
     if found is None:
         return go(request, "accounts:start")
-    here = devices.here(request)
+    here, asked = devices.here(request), approvals.asked_here(request)
     return page(
         request,
         "accounts/open.html",
         context_of(request, found)
         | {
             "removed": here if here and here.removed_at else None,
+            "waits": asked is not None and approvals.waits(asked.slot, at=timezone.now()),
             "others": [vault for vault in doors.lists(request.user) if vault.pk != found.vault.pk],
         },
     )

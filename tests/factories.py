@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import arrivals
-from accounts.models import Device, DeviceType, KeySlot, User, Vault
+from accounts.models import Device, DeviceType, KeySlot, SlotKind, User, Vault
 from accounts.services import devices, keyring, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
@@ -22,6 +22,7 @@ from accounts.services.vaults import OpenVault
 from accounts.vault import keys
 from accounts.vault.entry import Entry, Type
 from accounts.vault.keys import DeviceCookie, Secret
+from accounts.vault.list import BackupKey
 
 PASSWORD = "correct horse battery staple"
 # RFC 4226, Appendix D: every code of it is known.
@@ -111,6 +112,35 @@ def an_entry(*, issuer: str = "Example", name: str = "alice@example.org", **fiel
     """An account, in no list."""
     fields = {"id": keys.new_id(), "secret": Secret(SECRET), "type": Type.TOTP, **fields}
     return Entry.new(issuer=issuer, name=name, **fields)
+
+
+def create_key(*, on: Visitor, kind: SlotKind, name: str = "", backed_up: bool = True) -> KeySlot:
+    """Words or a passkey that open the list of this browser, whose secret nobody holds; made without Argon2id."""
+    vault, at = on.vault, timezone.now()
+    slot = KeySlot(vault=vault.row, kind=kind, name=name, made_at=at)
+    secret, ids = Secret(keys.random_bytes(32)), (vault.row.id.bytes, slot.id.bytes)
+    if kind == SlotKind.WORDS:
+        inner, made, tag = keys.words_key(secret, *ids), keys.backup_key_of_words(secret), Tag.WORDS_MADE
+        slot.salt, (slot.kib, slot.passes, slot.lanes) = keys.random_bytes(16), (65536, 3, 1)
+    else:
+        inner, made, tag = keys.passkey_key(secret, *ids), keys.backup_key_of_passkey(secret), Tag.PASSKEY_ADDED
+        slot.credential = keys.random_bytes(16)
+    slot.kid, pepper = keyring.pepper()
+    slot.wrapped = keys.make_slot(vault.key, inner, pepper, *ids)
+    slot.save(force_insert=True)
+    if backed_up:
+        backup = BackupKey(slot.id.hex, kind.value, Secret(b"hint"), made)
+        vaults.change(vault, lambda accounts: accounts.with_backup_key(backup), tag=tag, at=at, facts={"name": name})
+    return slot
+
+
+def with_another_device(visitor: Visitor, *, name: str, type: str) -> Visitor:
+    """The same person at another browser, where the same list is open."""
+    vault = visitor.vault
+    made = devices.enrol(
+        visitor.user, vault.row, vault.key, NewDevice(uuid4(), name, DeviceType(type)), at=timezone.now()
+    )
+    return _with_key(_signed_in(visitor.user), made.device, made.cookie)
 
 
 def vault_of(visitor: Visitor) -> Vault:

@@ -11,9 +11,9 @@ import time_machine
 from django.urls import reverse
 
 from accounts import list_page
-from accounts.models import User
+from accounts.models import SlotKind, User
 from accounts.vault.entry import Type
-from tests.factories import Visitor, create_entry, enrolled
+from tests.factories import Visitor, create_entry, create_key, enrolled
 
 NOON = datetime(2026, 11, 24, 12, 0, 7, tzinfo=UTC)
 LIST = reverse("accounts:list")
@@ -50,6 +50,18 @@ def test_page_is_what_the_template_says_for_every_list(alice_phone: Visitor, pin
         create_entry(on=alice_phone, issuer="100 % <b>", name=f"{{{{ {number} }}}} %s", pinned=number < pinned)
 
     assert page(alice_phone) == by_template(alice_phone)
+
+
+@pytest.mark.parametrize("door", [None, SlotKind.WORDS])
+def test_page_is_what_the_template_says_with_one_way_in_and_with_two(
+    alice_phone: Visitor, door: SlotKind | None
+) -> None:
+    create_entry(on=alice_phone, name="a")
+    if door is not None:
+        create_key(on=alice_phone, kind=door)
+
+    assert page(alice_phone) == by_template(alice_phone)
+    assert page(alice_phone).count("One way in") == (0 if door else 2)
 
 
 def test_page_of_a_shape_keeps_nothing_of_the_person_before(alice_phone: Visitor) -> None:

@@ -20,7 +20,7 @@ from fido2.cose import ES256
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
-from accounts.models import Draft, Event
+from accounts.models import Draft, Event, SlotKind
 from accounts.services import adding, vaults
 from accounts.services.activity import Tag
 from accounts.vault.entry import Type
@@ -35,6 +35,7 @@ NOBODYS: Mapping[str, Any] = {
     "trashed_id": "0" * 32,
     "device_id": "00000000-0000-0000-0000-000000000000",
     "draft_id": "00000000-0000-0000-0000-000000000000",
+    "slot_id": "00000000-0000-0000-0000-000000000000",
     "version": 999_999,
     "token": "none",
     "pk": 999_999,
@@ -110,6 +111,7 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
         "trashed_id": trashed.id,
         "device_id": visitor.device.pk,
         "draft_id": draft_id,
+        "slot_id": factories.create_key(on=visitor, kind=SlotKind.PASSKEY, name="Key").pk,
         "version": visitor.vault.row.version,
         "pk": key.pk,
         "object_id": visitor.user.pk,

@@ -134,6 +134,9 @@ def _last(answer: HttpResponse) -> str:
 
 def _confirmed(life: Life, answer: HttpResponse) -> None:
     done = life.send("accounts:add-confirm", _last(answer))
+    if done.headers["Location"] == reverse("accounts:way-back"):  # The first account, and the fifth.
+        life.get("accounts:way-back")
+        done = life.post("accounts:way-back")
     assert done.headers["Location"].partition("#")[0] == reverse("accounts:list")
 
 
@@ -176,6 +179,13 @@ def _second_factor(life: Life) -> None:
     shown = life.get("mfa_view_recovery_codes")
     life.recovery_codes = list(shown.context["unused_codes"])
     assert len(life.recovery_codes) >= 8
+    # Kept in the list too, where the recovery codes are shown once more, and demanded.
+    own = life.post("accounts:add-link", link=f"otpauth://totp/Authweb:own?secret={life.seed}")
+    life.get("accounts:add-confirm", _last(own))
+    refused = life.post("accounts:add-confirm", _last(own), issuer="Authweb", name="own")
+    assert refused.status_code == 200
+    life.post("accounts:add-confirm", _last(own), issuer="Authweb", name="own", saved="on")
+    life.get("mfa_view_recovery_codes")
 
 
 def _sign_in_again(life: Life) -> None:

@@ -9,11 +9,11 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Device
+from accounts.models import Device, SlotKind, User
 from accounts.services import vaults
 from accounts.services.activity import Tag
 from accounts.vault.entry import Type
-from tests.factories import Visitor, create_entry, vault_of
+from tests.factories import Visitor, create_entry, create_key, vault_of
 
 
 def twice(visitor: Visitor, page: str, *args: Any, **data: Any) -> list[HttpResponse]:
@@ -51,6 +51,25 @@ def test_second_click_on_put_back_finds_it_done(alice_phone: Visitor) -> None:
     assert [answer.status_code for answer in answers] == [303, 303]
     assert (names(alice_phone), in_trash(alice_phone)) == (["once"], [])
     assert vault_of(alice_phone).version == 4
+
+
+def test_second_click_on_removing_a_key_finds_it_done(alice_phone: Visitor) -> None:
+    key = create_key(on=alice_phone, kind=SlotKind.WORDS)
+
+    answers = twice(alice_phone, "accounts:key-remove", key.pk)
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:keys")] * 2
+    assert alice_phone.user.events.filter(tag=Tag.WORDS_REMOVED).count() == 1
+    assert vault_of(alice_phone).version == 3
+
+
+def test_second_not_now_is_the_same_answer(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone, name="once")
+
+    answers = twice(alice_phone, "accounts:way-back")
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:list")] * 2
+    assert User.objects.get().way_back_asked == 1
 
 
 def test_second_click_on_delete_says_that_nothing_is_there(alice_phone: Visitor) -> None:

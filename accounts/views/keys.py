@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.http import VaultRequest, fresh_sign_in, go, page, said, vault_required
+from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import SlotKind
 from accounts.services import held_keys
 from accounts.services.held_keys import NoSuchKey
@@ -24,6 +24,7 @@ def index(request: VaultRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @vault_required
+@changing
 @fresh_sign_in
 def remove(request: VaultRequest, slot_id: UUID) -> HttpResponse:
     """Words or a passkey open the list no more. First the page says what stops, and what stays."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from accounts.models import Device, Vault
+from accounts.models import Device, User, Vault
 from accounts.services import vaults
 from tests.factories import Visitor, create_entry
 
@@ -137,6 +137,7 @@ def test_undo_in_a_tab_that_is_behind_asks_first(
 def test_way_back_after_finish_adds_nothing_twice(
     page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor
 ) -> None:
+    User.objects.update(way_back_asked=1)
     sign_in(context, alice_phone)
     page.goto("/accounts/add/link/")
     page.locator("#id_link").fill("otpauth://totp/GitHub:alice?secret=JBSWY3DPEHPK3PXP&issuer=GitHub")

@@ -54,7 +54,7 @@ def test_new_person_reads_a_code_that_the_site_accepts(
 
     # Set up this device: one button.
     page.wait_for_url("**/start/")
-    expect(page.get_by_label("Name")).to_have_value("Chrome, Pixel 9")
+    expect(page.get_by_label("Name")).to_have_value("Chrome on Pixel 9")
     expect(page.get_by_label("Android")).to_be_checked()
     page.get_by_role("button", name="Set up this device").click()
     expect(page.get_by_role("heading", name="No accounts yet")).to_be_visible()
@@ -68,6 +68,11 @@ def test_new_person_reads_a_code_that_the_site_accepts(
     page.wait_for_url(re.compile(r"/accounts/add/[0-9a-f-]{36}/"))
     expect(page.get_by_text("Check this code at the site now")).to_be_visible()
     page.get_by_role("button", name="Finish").click()
+
+    # A way back is asked for, once.
+    page.wait_for_url("**/keys/start/")
+    expect(page.get_by_role("heading", name="Keep a way back")).to_be_visible()
+    page.get_by_role("button", name="Not now").click()
 
     # Its code, live.
     page.wait_for_url(re.compile(r"/accounts/(#.*)?$"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,7 @@ from django.utils import timezone
 
 from accounts import arrivals
 from accounts.models import Device, DeviceType, KeySlot, SlotKind, User, Vault
-from accounts.services import devices, keyring, vaults
+from accounts.services import approvals, attempts, devices, keyring, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
 from accounts.services.vaults import OpenVault
@@ -78,6 +79,14 @@ def enrolled(email: str, *, name: str, type: str, **fields: Any) -> Visitor:
 def at_another_browser(visitor: Visitor) -> Visitor:
     """The same person signed in elsewhere, without the key."""
     return _signed_in(visitor.user)
+
+
+def asking(visitor: Visitor, *, name: str = "Laptop", type: str = "computer", at: datetime | None = None) -> Visitor:
+    """The same person at another browser, which asks the one that has the list to let it in."""
+    elsewhere, new = at_another_browser(visitor), NewDevice(uuid4(), name, DeviceType(type))
+    network = attempts.network("127.0.0.1")
+    asked = approvals.ask(visitor.user, vault_of(visitor), new, network=network, at=at or timezone.now())
+    return _with_key(elsewhere, asked.device, asked.cookie)
 
 
 def removed(visitor: Visitor) -> Visitor:

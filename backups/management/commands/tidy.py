@@ -18,7 +18,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from accounts.services import deletion, devices, rotation, vaults
+from accounts.services import approvals, attempts, deletion, devices, rotation, vaults
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +66,8 @@ def _write_ahead_log(_at: datetime) -> int:
 
 DUE = (
     Due("old states of lists and drafts", vaults.expire),
+    Due("requests for approval", approvals.expire),
+    Due("counted tries", attempts.expire),
     Due("keys of removed devices", devices.expire),
     Due("sessions", _sessions),
     Due("cache", _cache),

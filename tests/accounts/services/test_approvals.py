@@ -142,7 +142,7 @@ def test_list_that_nobody_asks_for_costs_no_query(alice_phone: Visitor, queries:
     assert ends == asked.slot.expires_at
 
 
-# -- No -----------------------------------------------------------------------------------------------------------------
+# -- No ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.article("G-26")
@@ -299,7 +299,7 @@ def test_request_for_anothers_list_is_not_there(alice_phone: Visitor, bob: Visit
     assert state(asked, at=at) is State.PENDING
 
 
-# -- Removal of either --------------------------------------------------------------------------------------------------
+# -- Removal of either ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -373,7 +373,7 @@ def test_removed_browser_approves_and_refuses_nothing(alice_phone: Visitor, tabl
     assert state(asked, at=at) is State.PENDING
 
 
-# -- Who writes the database --------------------------------------------------------------------------------------------
+# -- Who writes the database ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.row("T41")
@@ -487,7 +487,7 @@ def test_neither_letters_nor_keys_lie_in_the_database(alice_phone: Visitor) -> N
     assert bytes(asked.slot.public_key).hex() in held[0]  # The control: what lies there is found.
 
 
-# -- How often, how long -------------------------------------------------------------------------------------------------
+# -- How often, how long ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.article("G-26")

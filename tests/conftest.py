@@ -151,6 +151,24 @@ def mallory_removed(db: None) -> Visitor:
     return factories.removed(factories.enrolled("mallory@example.org", name="Mallory's phone", type="android"))
 
 
+@pytest.fixture
+def newer_pepper(tmp_path: Path, settings: Any) -> Iterator[Callable[[], Path]]:
+    """`newer_pepper()` adds a pepper to a keys file of this test's own, known to a server since its start. The file."""
+    file = tmp_path / "server-keys.txt"
+    keyring.write(file, keyring.read(Path(settings.SERVER_KEYS_FILE)))
+    settings.SERVER_KEYS_FILE = file
+    keyring.keyring.cache_clear()
+
+    def added() -> Path:
+        there = keyring.read(file)
+        keyring.write(file, [*there, *keyring.made([keys.Role.PEPPER], beside=there)])
+        keyring.check()
+        return file
+
+    yield added
+    keyring.keyring.cache_clear()
+
+
 # -- A browser at a server --------------------------------------------------------------------------------------------
 
 

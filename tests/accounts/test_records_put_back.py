@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import Event
-from accounts.services import activity
+from accounts.models import Event, User
+from accounts.services import activity, deletion
 from tests.factories import Visitor
 
 
@@ -38,3 +39,15 @@ def test_everybody_is_signed_out_and_told_of_which_day_the_records_are(
 def test_empty_database_has_nobody_to_tell(db: None) -> None:
     with pytest.raises(CommandError):
         call_command("records_put_back")
+
+
+def test_who_had_asked_to_be_deleted_has_the_time_of_undo_again(alice: Visitor, bob: Visitor) -> None:
+    """They may have undone it since, in records that are no more."""
+    User.objects.filter(pk=alice.user.pk).update(deletes_at=timezone.now() - timedelta(days=3))
+
+    call_command("records_put_back")
+    early = deletion.expire(timezone.now() + timedelta(hours=23, minutes=59))
+
+    assert early == 0
+    assert deletion.expire(timezone.now() + timedelta(hours=24)) == 1
+    assert list(User.objects.all()) == [bob.user]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -10,11 +11,14 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import escape
 
 from accounts.models import Device, Event, KeySlot, User
+from accounts.services import deletion
 from tests import factories
 from tests.attacks import canaries, crawler, life
 from tests.attacks.canaries import NOTES, Searched
@@ -167,3 +171,119 @@ def test_staff_whose_sign_in_is_old_show_who_they_are_before_they_remove_a_devic
     answer = staff.client.get(reverse("admin:accounts_device_changelist"))
 
     assert answer.headers["Location"].startswith("/sign-in/")
+
+
+PEOPLE = reverse("admin:accounts_user_changelist")
+
+
+def acted(client: Client, action: str, *people: User) -> list[str]:
+    """Choose an action for some people; what is said of it."""
+    data = {"action": action, "_selected_action": [str(person.pk) for person in people]}
+    answer = client.post(PEOPLE, data, follow=True)
+    return [str(message) for message in answer.context["messages"]] if answer.context else [str(answer.status_code)]
+
+
+def dates() -> dict[str, bool]:
+    """Who will be deleted."""
+    return {person.email.partition("@")[0]: person.deletes_at is not None for person in User.objects.all()}
+
+
+@pytest.mark.article("G-29")
+@pytest.mark.row("T47")
+def test_staff_delete_people_by_the_same_path_with_the_same_day_to_undo(
+    staff: Visitor, alice_phone: Visitor, bob: Visitor
+) -> None:
+    mail.outbox.clear()
+
+    said = acted(staff.client, "delete_people", alice_phone.user, bob.user)
+    asked, told = dates(), [message.to for message in mail.outbox]
+    bob.client.post(reverse("accounts:delete-account-undo"))
+    ends = User.objects.get(pk=alice_phone.user.pk).deletes_at
+    early = deletion.expire(ends - timedelta(seconds=1))
+    left = deletion.expire(ends)
+
+    assert said == ["2 people will be deleted. Until then they and you can undo."]
+    assert asked == {"alice": True, "bob": True, "root": False}
+    assert told == [["alice@example.org"], ["bob@example.org"]]
+    assert timedelta(hours=23, minutes=59) < ends - timezone.now() <= timedelta(hours=24)
+    assert [early, left] == [0, 1]
+    assert dates() == {"bob": False, "root": False}
+
+
+@pytest.mark.article("G-29")
+def test_staff_undo_what_they_or_the_person_asked_for(staff: Visitor, alice: Visitor) -> None:
+    deletion.ask(alice.user, at=timezone.now())
+
+    said = acted(staff.client, "keep_people", alice.user, staff.user)
+
+    assert said == ["1 person stays."]
+    assert dates() == {"alice": False, "root": False}
+
+
+def test_who_is_being_deleted_is_shown_and_found(staff: Visitor, alice: Visitor, bob: Visitor) -> None:
+    acted(staff.client, "delete_people", alice.user)
+
+    found = staff.client.get(f"{PEOPLE}?deletes_at__isempty=0").content.decode()
+    page = staff.client.get(reverse("admin:accounts_user_change", args=[alice.user.pk])).content.decode()
+
+    assert ["alice@example.org" in found, "bob@example.org" in found] == [True, False]
+    assert "Will be deleted" in page
+    assert 'name="deletes_at' not in page
+
+
+def helper(*rights: str) -> Visitor:
+    """Staff with these rights over people, signed in a moment ago."""
+    made = factories.visitor("helper@example.org", is_staff=True)
+    made.user.user_permissions.set(Permission.objects.filter(codename__in=[f"{right}_user" for right in rights]))
+    return made
+
+
+def test_superuser_is_left_to_superusers(staff: Visitor, alice: Visitor) -> None:
+    who = helper("view", "change", "delete")
+
+    said = acted(who.client, "delete_people", staff.user, alice.user)
+    asked = dates()
+    deletion.ask(factories.create_user("second@example.org", is_superuser=True), at=timezone.now())
+    kept = acted(who.client, "keep_people", User.objects.get(email="second@example.org"))
+
+    assert said == [
+        "1 person will be deleted. Until then they and you can undo.",
+        "Superusers are left to superusers.",
+    ]
+    assert asked == {"alice": True, "helper": False, "root": False}
+    assert kept == ["0 people stay.", "Superusers are left to superusers."]
+    assert dates()["second"]
+
+
+def test_last_superuser_is_refused_and_it_is_said(staff: Visitor) -> None:
+    said = acted(staff.client, "delete_people", staff.user)
+
+    assert said == [
+        "0 people will be deleted. Until then they and you can undo.",
+        "The last superuser stays. Make somebody else one first.",
+    ]
+    assert dates() == {"root": False}
+
+
+def test_staff_without_the_right_to_delete_people_have_neither_act(alice: Visitor) -> None:
+    who = helper("view", "change")
+
+    acted(who.client, "delete_people", alice.user)
+    page = who.client.get(PEOPLE).content.decode()
+
+    assert [action in page for action in ("delete_people", "keep_people")] == [False, False]
+    assert dates() == {"alice": False, "helper": False}
+
+
+def test_staff_whose_sign_in_is_old_show_who_they_are_before_they_delete_a_person(
+    staff: Visitor, alice: Visitor
+) -> None:
+    factories.grown_stale(staff)
+
+    looked = staff.client.get(PEOPLE)
+    data = {"action": "delete_people", "_selected_action": [str(alice.user.pk)]}
+    posted = staff.client.post(PEOPLE, data)
+
+    assert looked.headers["Location"].startswith("/sign-in/")
+    assert [posted.status_code, posted.headers["Location"]] == [303, PEOPLE]
+    assert dates() == {"alice": False, "root": False}

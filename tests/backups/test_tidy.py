@@ -152,3 +152,137 @@ def test_device_unseen_for_400_days_goes(alice_phone: Visitor) -> None:
     tidy.tidy(now + timedelta(days=400, minutes=1))
 
     assert Device.objects.count() == 0
+
+
+@pytest.mark.article("G-29")
+@pytest.mark.row("T47")
+def test_who_has_left_is_in_no_file_of_the_database(tmp_path: Path) -> None:
+    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
+    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
+        assert processes.manage(*arguments, settings=settings).returncode == 0
+    server = sqlite3.connect(tmp_path / "authweb.sqlite3")
+    server.execute("SELECT 1 FROM django_migrations").fetchall()
+    made = processes.manage("shell", settings=settings, stdin=_TWO_PEOPLE_OF_WHOM_ONE_LEAVES)
+    assert made.returncode == 0, made.stderr
+    leaving, staying = (
+        [bytes.fromhex(mark) for mark in line.split()[1:]]
+        for line in made.stdout.splitlines()
+        if line.startswith(("leaves", "stays"))
+    )
+    assert [len(leaving), len(staying)] == [7, 7], made.stdout
+    assert processes.manage("tidy", settings=settings).returncode == 0
+    assert [mark for mark in (*leaving, *staying) if mark not in _files(tmp_path)] == []  # Her time is not over.
+
+    over = processes.manage("shell", settings=settings, stdin=_THE_DAY_HAS_COME)
+    assert over.returncode == 0, over.stderr
+    assert processes.manage("tidy", settings=settings).returncode == 0
+
+    files = _files(tmp_path)
+    assert [mark for mark in leaving if mark in files] == []
+    assert [mark for mark in staying if mark not in files] == []
+    server.close()
+
+
+_TWO_PEOPLE_OF_WHOM_ONE_LEAVES = """
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from accounts.services import deletion
+from tests import factories
+for name in ("alice", "bob"):
+    one = factories.enrolled(f"{name}@example.org", name=f"Phone of {name}", type="ios")
+    factories.create_entry(on=one, name="account")
+    one.user.vaults.update(name=f"List of {name}")
+    slot, state = one.vault.row.slots.get(), one.vault.row.states.last()
+    marks = [slot.wrapped, slot.share, state.sealed[:64], one.device.verifier, one.user.email.encode()]
+    marks += [f"Phone of {name}".encode(), one.client.session.session_key.encode()]
+    if name == "alice":
+        deletion.ask(one.user, at=timezone.now())
+    print("leaves" if name == "alice" else "stays", *(bytes(mark).hex() for mark in marks))
+"""
+
+_THE_DAY_HAS_COME = """
+from django.utils import timezone
+from accounts.models import User
+User.objects.filter(email="alice@example.org").update(deletes_at=timezone.now())
+"""
+
+
+@pytest.mark.row("T19")
+def test_killed_while_slots_pass_under_a_newer_pepper_the_next_run_finishes(tmp_path: Path) -> None:
+    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
+    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",), ("keys", "check")):
+        assert processes.manage(*arguments, settings=settings).returncode == 0
+    made = processes.manage("shell", settings=settings, stdin=_THREE_HUNDRED_SLOTS)
+    assert made.returncode == 0, made.stderr
+    # What `docs/operating.md` names, in its order; a start is what makes the newer pepper known.
+    assert processes.manage("keys", "add", "PEPPER", settings=settings).returncode == 0
+    assert processes.manage("keys", "check", settings=settings).returncode == 0
+    database = sqlite3.connect(tmp_path / "authweb.sqlite3", isolation_level=None)
+    database.execute(_SLOWLY)
+
+    with Started([*MANAGE, "tidy"], settings=settings) as tidied:
+        tidied.wait_until(lambda: _passed(database) > 0)
+        tidied.process.kill()
+        tidied.process.wait()
+    midway, opened_midway = _passed(database), processes.manage("shell", settings=settings, stdin=_HOW_MANY_OPEN)
+    database.execute("DROP TRIGGER slowly")
+    finished = processes.manage("tidy", settings=settings)
+    _drop_old_pepper(tmp_path)
+    opened = processes.manage("shell", settings=settings, stdin=_HOW_MANY_OPEN)
+
+    assert 0 < midway < 300
+    assert "opened 300" in opened_midway.stdout, opened_midway.stderr
+    assert [finished.returncode, _passed(database)] == [0, 300]
+    assert "opened 300" in opened.stdout, opened.stderr
+    database.close()
+
+
+def _passed(database: sqlite3.Connection) -> int:
+    return int(database.execute("SELECT COUNT(*) FROM accounts_keyslot WHERE kid = 2").fetchone()[0])
+
+
+def _drop_old_pepper(folder: Path) -> None:
+    file = folder / "server-keys.txt"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith("PEPPER 1 ")]
+    file.chmod(0o600)
+    file.write_text("\n".join(lines))
+
+
+# A machine so slow that it can be told when to stop.
+_SLOWLY = """
+CREATE TRIGGER slowly AFTER UPDATE ON accounts_keyslot BEGIN
+  SELECT COUNT(*) FROM (
+    WITH RECURSIVE number(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 30000) SELECT n FROM number
+  );
+END
+"""
+
+_THREE_HUNDRED_SLOTS = """
+from hashlib import sha256
+from uuid import uuid4
+from django.utils import timezone
+from accounts.models import KeySlot, User, Vault
+from accounts.services import keyring
+from accounts.vault import keys
+user = User.objects.create_user("alice@example.org")
+vault = Vault.objects.create(user=user, name="List", made_at=timezone.now(), changed_at=timezone.now())
+kid, pepper = keyring.pepper()
+for number in range(300):
+    slot = KeySlot(vault=vault, kind="passkey", kid=kid, credential=number.to_bytes(4, "big"), made_at=timezone.now())
+    inner = keys.passkey_key(keys.Secret(sha256(slot.credential).digest()), vault.id.bytes, slot.id.bytes)
+    slot.wrapped = keys.make_slot(keys.VaultKey(b"k" * 32), inner, pepper, vault.id.bytes, slot.id.bytes)
+    slot.save()
+"""
+
+_HOW_MANY_OPEN = """
+from hashlib import sha256
+from accounts.models import KeySlot
+from accounts.services import keyring
+from accounts.vault import keys
+opened = 0
+for slot in KeySlot.objects.all():
+    ids = slot.vault_id.bytes, slot.id.bytes
+    inner = keys.passkey_key(keys.Secret(sha256(slot.credential).digest()), *ids)
+    opened += keys.open_slot(bytes(slot.wrapped), inner, keyring.pepper(slot.kid)[1], *ids) == keys.VaultKey(b"k" * 32)
+print("opened", opened)
+"""

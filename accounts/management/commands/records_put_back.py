@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
@@ -29,6 +30,9 @@ class Command(BaseCommand):
         with transaction.atomic():
             UserSession.objects.all().delete()
             ended, _ = Session.objects.all().delete()
+            # Who had asked to be deleted then may have undone it since: they have the time to do so again.
+            leaving = User.objects.exclude(deletes_at=None)
+            leaving.update(deletes_at=timezone.now() + settings.ACCOUNT_DELETED_AFTER)
             people = list(User.objects.filter(is_active=True))
             for user in people:
                 activity.record(Tag.RECORDS_PUT_BACK, user=user, at=timezone.now(), facts={"day": day})

@@ -165,3 +165,19 @@ def test_not_now_to_a_list_that_began_with_many_is_the_last_answer(alice_phone: 
     held_keys.not_now(alice_phone.vault)
 
     assert not due(alice_phone)
+
+
+def test_answer_to_a_list_that_shrank_takes_none_back(alice_phone: Visitor) -> None:
+    entries = [create_entry(on=alice_phone, name=str(number)) for number in range(5)]
+    held_keys.not_now(alice_phone.vault)
+    vaults.change(
+        alice_phone.vault,
+        lambda accounts: accounts.trash_entry(entries[0].id, 0),
+        tag=Tag.ENTRY_TRASHED,
+        at=timezone.now(),
+    )
+
+    held_keys.not_now(alice_phone.vault)
+    create_entry(on=alice_phone, name="fifth again")
+
+    assert not due(alice_phone)

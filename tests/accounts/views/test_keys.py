@@ -234,6 +234,14 @@ def test_removal_of_a_device_names_what_else_opens_the_list(
     assert ("This is the last way into your list." in asked) == (not doors)
 
 
+def test_doors_of_other_people_are_no_keys_of_a_device(alice_phone: Visitor, bob: Visitor) -> None:
+    create_key(on=bob, kind=SlotKind.WORDS)
+
+    asked = words_of(alice_phone.client.get(reverse("accounts:device-remove", args=[alice_phone.device.pk])))  # type: ignore[union-attr]
+
+    assert "Other keys None Make six words first" in asked
+
+
 # -- Keep a way back --------------------------------------------------------------------------------------------------
 
 

@@ -293,6 +293,15 @@ def test_what_is_done_has_its_tick(alice_phone: Visitor) -> None:
     assert ["This list opens in this browser only." in page, "Not now" in page] == [False, False]
 
 
+@pytest.mark.parametrize("address", [KEYS, WAY_BACK])
+def test_passkeys_are_offered_unless_they_are_switched_off(alice_phone: Visitor, address: str) -> None:
+    offered = [reverse("accounts:passkey-new") in alice_phone.client.get(address).content.decode()]
+    User.objects.update(passkeys_off=True)
+    offered.append(reverse("accounts:passkey-new") in alice_phone.client.get(address).content.decode())
+
+    assert offered == [True, False]
+
+
 # -- One way in -------------------------------------------------------------------------------------------------------
 
 

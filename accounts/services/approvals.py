@@ -137,19 +137,16 @@ def finish(asked: Asked, *, at: datetime) -> Device:
     browser, place or list, or opens no state of this one.
     """
     with transaction.atomic():
-        # Devices before slots, as a removal takes them.
+        # Devices before slots, as a removal takes them: what is read afterwards stands.
         by = KeySlot.objects.filter(pk=asked.slot.pk).values_list("by_device", flat=True).first()
-        in_use = {device.pk.bytes: device for device in _locked(asked.device.pk, by)}
+        _locked(asked.device.pk, by)
         slots = KeySlot.objects.filter(pk=asked.slot.pk, device=asked.device.pk)
-        row = slots.select_related("vault", "device", "by_device").select_for_update(of=("self",)).first()
+        row = slots.select_related("vault__user", "device", "by_device").select_for_update(of=("self",)).first()
         if row is None or row.by_device is None or state(row, at=at) is not State.APPROVED:
             raise RequestOver
-        old, new = row.by_device.pk.bytes, asked.device.pk.bytes
-        if not {old, new} <= in_use.keys():
-            raise RequestOver
-        device, sealed = in_use[new], bytes(row.sealed or b"")
-        private = _private_half(row, asked.cookie)
-        key = keys.open_key(sealed, private, row.vault_id.bytes, row.id.bytes, old, new)
+        device, sealed = _asking(row), bytes(row.sealed or b"")
+        places = (row.vault_id.bytes, row.id.bytes, row.by_device.pk.bytes, device.pk.bytes)
+        key = keys.open_key(sealed, _private_half(row, asked.cookie), *places)
         if not vaults.opens(row.vault, key):
             raise WrongKey(Reason.APPROVAL)
         devices.fill_slot(row, key, asked.cookie)
@@ -169,7 +166,7 @@ def finish(asked: Asked, *, at: datetime) -> Device:
         )
         if not became:
             raise RequestOver
-        activity.record(Tag.DEVICE_OPENED_BY_APPROVAL, user=device.user, device=device, at=at)
+        activity.record(Tag.DEVICE_OPENED_BY_APPROVAL, user=row.vault.user, device=device, at=at)
     return device
 
 
@@ -306,7 +303,7 @@ def _waiting(vault: OpenVault, request_id: UUID, *, at: datetime) -> tuple[KeySl
     in_use = {device.pk: device for device in _locked(vault.device.pk, asks)}
     if vault.device.pk not in in_use:
         raise DeviceRemoved
-    waiting = KeySlot.objects.pending(at).filter(pk=request_id, vault=vault.row.pk)
+    waiting = KeySlot.objects.pending(at).filter(pk=request_id)
     row = waiting.select_for_update(of=("self",)).first()
     if row is None or asks not in in_use:
         raise RequestOver
@@ -316,7 +313,7 @@ def _waiting(vault: OpenVault, request_id: UUID, *, at: datetime) -> tuple[KeySl
 def _locked(*ids: UUID | None) -> list[Device]:
     """Those of the devices that are not removed, locked, always in the same order."""
     chosen = Device.objects.filter(pk__in=[one for one in ids if one is not None], removed_at=None)
-    return list(chosen.select_related("user").select_for_update(of=("self",)).order_by("pk"))
+    return list(chosen.select_for_update().order_by("pk"))
 
 
 def _private_half(slot: KeySlot, cookie: DeviceCookie) -> Secret:

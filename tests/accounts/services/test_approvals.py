@@ -142,6 +142,14 @@ def test_list_that_nobody_asks_for_costs_no_query(alice_phone: Visitor, queries:
     assert ends == asked.slot.expires_at
 
 
+def test_page_is_told_until_when_the_last_of_several_requests_waits(alice_phone: Visitor) -> None:
+    at = timezone.now()
+
+    later, earlier = ask(alice_phone, at=at + MINUTE), ask(alice_phone, at=at)
+
+    assert factories.vault_of(alice_phone).asked_until == later.slot.expires_at > earlier.slot.expires_at
+
+
 # -- No ---------------------------------------------------------------------------------------------------------------
 
 
@@ -436,6 +444,19 @@ def test_other_cookie_does_not_finish(alice_phone: Visitor) -> None:
     assert state(asked, at=at) is State.APPROVED
 
 
+def test_approval_of_a_device_that_is_refused_since_counts_no_more(alice_phone: Visitor) -> None:
+    """However it came to be removed."""
+    at = timezone.now()
+    asked = ask(alice_phone, at=at)
+    approve(alice_phone, asked, at=at)
+    Device.objects.filter(pk=alice_phone.device.pk).update(removed_at=at)
+
+    with pytest.raises(RequestOver):
+        approvals.finish(again(asked), at=at)
+
+    assert state(asked, at=at) is State.WITHDRAWN
+
+
 def test_approval_without_one_who_gave_it_is_none(alice_phone: Visitor) -> None:
     at = timezone.now()
     asked = ask(alice_phone, at=at)
@@ -585,6 +606,24 @@ def test_request_keeps_no_list_that_nothing_else_opens(alice_phone: Visitor, bob
 
     assert list(Vault.objects.values_list("user", flat=True)) == [bob.user.pk]
     assert not Device.objects.filter(pk=asked.device.pk).exists()
+
+
+def test_list_without_any_key_goes_with_the_last_that_asked_for_it(alice_phone: Visitor, bob: Visitor) -> None:
+    at = timezone.now()
+    ask(alice_phone, at=at)
+    Device.objects.filter(pk=alice_phone.device.pk).delete()
+
+    approvals.expire(at + timedelta(hours=2))
+
+    assert list(Vault.objects.values_list("user", flat=True)) == [bob.user.pk]
+
+
+def test_browser_that_asks_is_no_last_way_in(alice_phone: Visitor) -> None:
+    at = timezone.now()
+    asked = ask(alice_phone, at=at)
+    devices.remove(alice_phone.device, at=at, by=None)
+
+    assert devices.loss(asked.device).lists == ()
 
 
 def test_list_is_kept_while_a_removal_can_be_undone(alice_phone: Visitor) -> None:

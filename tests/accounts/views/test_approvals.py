@@ -335,6 +335,16 @@ def test_approval_that_does_not_open_the_list_says_so_and_changes_nothing(
     assert crawler.changed(before, crawler.rows()) == []
 
 
+def test_list_that_was_put_aside_is_waited_for_no_more(alice_phone: Visitor, laptop: Visitor) -> None:
+    row = factories.vault_of(alice_phone)
+    row.put_aside_at = timezone.now()
+    row.save()
+
+    answers = [laptop.client.get(WAITING), laptop.client.post(WAITING)]
+
+    assert [answer.headers["Location"] for answer in answers] == [OPEN, OPEN]
+
+
 def test_waiting_browser_whose_last_device_went_is_told(alice_phone: Visitor, laptop: Visitor) -> None:
     devices.remove(alice_phone.device, at=timezone.now(), by=None)
 

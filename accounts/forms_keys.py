@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from accounts.forms import DoorForm
+from accounts.services.words import MOST_TYPED, Drawn, NotInList
+from accounts.vault import keys
+
+_OFF = {"autocomplete": "off", "autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+_TOO_LONG = _("That is too long: 500 characters are the most.")
 
 
 class LeaveForm(forms.Form):
@@ -32,3 +42,77 @@ class LettersForm(forms.Form):
         ),
         error_messages={"required": _("Type the letters, or refuse the request.")},
     )
+
+
+class OpenByWordsForm(DoorForm):
+    """Six words, or a person's own. What was typed is shown again after a mistake."""
+
+    fault: NotInList | None = None  # The word that is not in the list.
+
+    words = forms.CharField(
+        label=_("Six words"),
+        help_text=_("Capitals, spaces and hyphens do not matter. Pasting works too."),
+        max_length=MOST_TYPED,
+        widget=forms.Textarea(attrs={"rows": 2, **_OFF}),
+        error_messages={"required": _("No words were typed. Type them, or open the list another way.")},
+    )
+
+    def __init__(self, *args: Any, own: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["words"]
+        field.error_messages["max_length"] = _TOO_LONG
+        if own:
+            field.label = _("Your own words")
+
+
+class TypedBackForm(forms.Form):
+    """Two of the six words, by their numbers."""
+
+    NAMES = ("one", "other")
+
+    one = forms.CharField(max_length=MOST_TYPED, widget=forms.TextInput(attrs=_OFF))
+    other = forms.CharField(max_length=MOST_TYPED, widget=forms.TextInput(attrs=_OFF))
+
+    def __init__(self, *args: Any, drawn: Drawn, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._names = dict(zip(drawn.asked, self.NAMES, strict=True))
+        for place, name in self._names.items():
+            field = self.fields[name]
+            field.label = gettext("Word %(number)d") % {"number": place}
+            field.error_messages["required"] = field.error_messages["max_length"] = self._sentence(place)
+
+    def typed(self) -> tuple[str, str]:
+        """Both."""
+        return self.cleaned_data["one"], self.cleaned_data["other"]
+
+    def add_differing(self, place: int) -> None:
+        """This one is not what stands above."""
+        self.add_error(self._names[place], self._sentence(place))
+
+    def _sentence(self, place: int) -> str:
+        return gettext("This is not word %(number)d. It stands above.") % {"number": place}
+
+
+class OwnWordsForm(forms.Form):
+    """A person's own words, twice; never shown again."""
+
+    words = forms.CharField(
+        label=_("Your own words"),
+        help_text=_("12 characters or more. Capitals, spaces and hyphens do not count."),
+        max_length=MOST_TYPED,
+        widget=forms.PasswordInput(attrs=_OFF),
+        error_messages={"required": _("No words were typed."), "max_length": _TOO_LONG},
+    )
+    again = forms.CharField(
+        label=_("The same once more"),
+        max_length=MOST_TYPED,
+        widget=forms.PasswordInput(attrs=_OFF),
+        error_messages={"required": _("Type your words a second time."), "max_length": _TOO_LONG},
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Both are the same as they will be stretched."""
+        cleaned = super().clean() or self.cleaned_data
+        if not self.errors and keys.plain(cleaned["words"]) != keys.plain(cleaned["again"]):
+            self.add_error("again", _("The two are not the same. Type both anew."))
+        return cleaned

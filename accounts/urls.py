@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from accounts.converters import EntryId
-from accounts.views import accounts, adding, approvals, deletion, devices, doors, keys, settings, sign_in
+from accounts.views import accounts, adding, approvals, deletion, devices, doors, keys, settings, sign_in, words
 
 register_converter(EntryId, "entry")
 
@@ -16,6 +16,7 @@ urlpatterns = [
     path("open/name/", doors.name, name="open-name"),
     path("open/approve/", approvals.ask, name="open-approve"),
     path("open/waiting/", approvals.waiting, name="open-waiting"),
+    path("open/words/", words.open_list, name="open-words"),
     path("open/separate/", doors.separate, name="separate"),
     path("devices/", devices.index, name="devices"),
     path("devices/requests/<uuid:request_id>/", approvals.answer, name="request"),
@@ -24,6 +25,9 @@ urlpatterns = [
     path("devices/<uuid:device_id>/undo/", devices.undo, name="device-undo"),
     path("keys/", keys.index, name="keys"),
     path("keys/start/", keys.way_back, name="way-back"),
+    path("keys/words/", words.new, name="words-new"),
+    path("keys/words/own/", words.own, name="words-own"),
+    path("keys/words/<uuid:draft_id>/", words.confirm, name="words-confirm"),
     path("keys/<uuid:slot_id>/remove/", keys.remove, name="key-remove"),
     path("accounts/", accounts.index, name="list"),
     path("accounts/codes/", accounts.codes, name="codes"),

@@ -30,7 +30,7 @@ from accounts.vault.slots import (
     rewrap,
     words_key,
 )
-from accounts.vault.words import WORDS_COSTS, Costs, normalised, stretch
+from accounts.vault.words import WORDS_COSTS, Costs, normalised, plain, stretch
 
 __all__ = [
     "WORDS_COSTS",
@@ -62,6 +62,7 @@ __all__ = [
     "open_slot",
     "parse_key_line",
     "passkey_key",
+    "plain",
     "private_half",
     "public_half",
     "random_bytes",

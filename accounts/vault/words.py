@@ -38,23 +38,26 @@ class Costs:
 WORDS_COSTS = Costs()
 
 
-def normalised(words: Secret | str) -> Secret:
-    """The words as they are stretched: NFKC, casefold, NFKC, no white space, no hyphens (-, U+2010, U+2011), UTF-8.
+def plain(text: str) -> str:
+    """Words as they are compared and stretched: NFKC, casefold, NFKC, no white space, no hyphens (-, U+2010, U+2011)."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(folded.split()).translate(_HYPHENS)
 
-    Two persons' ways to type the same words give the same bytes. Raises ParseError when nothing is left, or when the
-    text is no UTF-8.
+
+def normalised(words: Secret | str) -> Secret:
+    """The words as they are stretched: `plain`, as UTF-8. Two persons' ways to type the same words give the same bytes.
+
+    Raises ParseError when nothing is left, or when the text is no UTF-8.
     """
     try:
-        text = words if isinstance(words, str) else words.reveal().decode("utf-8")
-        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-        plain = "".join(text.split()).translate(_HYPHENS).encode("utf-8")
+        found = plain(words if isinstance(words, str) else words.reveal().decode("utf-8")).encode("utf-8")
     except UnicodeError:
-        plain = None
-    if plain is None:
+        found = None
+    if found is None:
         raise ParseError(Reason.NOT_UTF8)
-    if not plain:
+    if not found:
         raise ParseError(Reason.WORDS_EMPTY)
-    return Secret(plain)
+    return Secret(found)
 
 
 def stretch(words: Secret | str, salt: bytes, costs: Costs = WORDS_COSTS) -> Secret:
@@ -63,6 +66,6 @@ def stretch(words: Secret | str, salt: bytes, costs: Costs = WORDS_COSTS) -> Sec
     `salt` is 16 bytes, kept in the slot. Raises TooCostly before any work, ParseError as `normalised`.
     """
     costs.checked()
-    plain = normalised(words)
+    found = normalised(words)
     argon2 = Argon2id(salt=salt, length=32, iterations=costs.passes, lanes=costs.lanes, memory_cost=costs.kib)
-    return Secret(argon2.derive(plain.reveal()))
+    return Secret(argon2.derive(found.reveal()))

@@ -20,8 +20,8 @@ from fido2.cose import ES256
 from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
-from accounts.models import Draft, Event, SlotKind
-from accounts.services import adding, vaults
+from accounts.models import Draft, Event, KeySlot, SlotKind
+from accounts.services import adding, vaults, words
 from accounts.services.activity import Tag
 from accounts.vault.entry import Type
 from tests import factories
@@ -35,6 +35,8 @@ NOBODYS: Mapping[str, Any] = {
     "trashed_id": "0" * 32,
     "device_id": "00000000-0000-0000-0000-000000000000",
     "draft_id": "00000000-0000-0000-0000-000000000000",
+    "words_id": "00000000-0000-0000-0000-000000000000",
+    "request_id": "00000000-0000-0000-0000-000000000000",
     "slot_id": "00000000-0000-0000-0000-000000000000",
     "version": 999_999,
     "token": "none",
@@ -61,12 +63,14 @@ class Page:
         return tuple(one or other for one, other in _PARAMETER.findall(self.route))
 
     def address(self, values: Mapping[str, Any] = NOBODYS) -> str:
-        """The address with these values; an account in Trash where the page is about one."""
+        """The address with these values; an account in Trash, a draft of words where the page is about one."""
 
         def value(found: re.Match[str]) -> str:
             name = found[1] or found[2]
             if name == "entry_id" and "/trash/<" in self.route:
                 name = "trashed_id"
+            if name == "draft_id" and "/words/<" in self.route:
+                name = "words_id"
             return quote(str(values[name]), safe="")
 
         return f"/{_PARAMETER.sub(value, self.route)}"
@@ -111,6 +115,8 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
         "trashed_id": trashed.id,
         "device_id": visitor.device.pk,
         "draft_id": draft_id,
+        "words_id": words.begin(visitor.vault, at=at),
+        "request_id": KeySlot.objects.get(device=factories.asking(visitor).device).pk,
         "slot_id": factories.create_key(on=visitor, kind=SlotKind.PASSKEY, name="Key").pk,
         "version": visitor.vault.row.version,
         "pk": key.pk,

@@ -33,7 +33,11 @@ FRESH = {
     "accounts:delete-account",
     "accounts:device-remove",
     "accounts:device-undo",
+    "accounts:request",
     "accounts:key-remove",
+    "accounts:words-new",
+    "accounts:words-own",
+    "accounts:words-confirm",
     "account_set_password",
     "account_email",
     "mfa_activate_totp",
@@ -168,7 +172,14 @@ def test_things_of_another_person_are_not_there(alice_phone: Visitor, bob: Visit
 
     allowed, learnt = {}, []
     for page in crawler.pages():
-        if not of_ours(page) or not set(page.parameters) & {"entry_id", "device_id", "draft_id", "slot_id", "pk"}:
+        if not of_ours(page) or not set(page.parameters) & {
+            "entry_id",
+            "device_id",
+            "draft_id",
+            "request_id",
+            "slot_id",
+            "pk",
+        }:
             continue
         foreign = getattr(bob.client, method)(page.address({**his, **_things(hers)}), data)
         missing = getattr(bob.client, method)(page.address({**his, **_things(NOBODYS)}), data)
@@ -183,7 +194,10 @@ def test_things_of_another_person_are_not_there(alice_phone: Visitor, bob: Visit
 
 
 def _things(values: Any) -> dict[str, Any]:
-    return {name: values[name] for name in ("entry_id", "trashed_id", "device_id", "draft_id", "slot_id", "pk")}
+    return {
+        name: values[name]
+        for name in ("entry_id", "trashed_id", "device_id", "draft_id", "words_id", "request_id", "slot_id", "pk")
+    }
 
 
 @pytest.mark.row("T32")
@@ -194,7 +208,8 @@ def test_own_things_are_there(alice_phone: Visitor) -> None:
     answers = {
         page.name: alice_phone.client.get(page.address(values)).status_code
         for page in crawler.pages()
-        if of_ours(page) and set(page.parameters) & {"entry_id", "device_id", "draft_id", "slot_id", "version", "pk"}
+        if of_ours(page)
+        and set(page.parameters) & {"entry_id", "device_id", "draft_id", "request_id", "slot_id", "version", "pk"}
     }
 
     assert set(answers.values()) == {200, 405}  # 405: what is done by POST alone.

@@ -8,9 +8,12 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.forms import DoorForm
+from accounts.forms import DoorForm, clean_line
+from accounts.services import passkeys
 from accounts.services.words import MOST_TYPED, Drawn, NotInList
-from accounts.vault import keys
+from accounts.vault import encoding, keys
+from accounts.vault.errors import Damaged
+from accounts.vault.keys import Secret
 
 _OFF = {"autocomplete": "off", "autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
 _TOO_LONG = _("That is too long: 500 characters are the most.")
@@ -116,3 +119,67 @@ class OwnWordsForm(forms.Form):
         if not self.errors and keys.plain(cleaned["words"]) != keys.plain(cleaned["again"]):
             self.add_error("again", _("The two are not the same. Type both anew."))
         return cleaned
+
+
+def _bytes(text: str) -> bytes:
+    """The bytes of base64url, as a script sends them. Raises ValidationError."""
+    try:
+        return encoding.from_b64url(text)
+    except Damaged:
+        raise forms.ValidationError(_("This is not what a passkey gives."), code="bytes") from None
+
+
+def _credential(text: str) -> bytes:
+    """A credential's id."""
+    credential = _bytes(text)
+    if not 0 < len(credential) <= passkeys.LONGEST_ID:
+        raise forms.ValidationError(_("This is not what a passkey gives."), code="length")
+    return credential
+
+
+def _output(text: str) -> Secret:
+    """What the PRF extension gives."""
+    output = _bytes(text)
+    if len(output) != passkeys.OUTPUT:
+        raise forms.ValidationError(_("This is not what a passkey gives."), code="length")
+    return Secret(output)
+
+
+class OpenByPasskeyForm(DoorForm):
+    """What the script sends of a passkey: its id, and what it gave. No page has fields for them."""
+
+    credential = forms.CharField(max_length=2000)
+    output = forms.CharField(max_length=64)
+
+    def clean_credential(self) -> bytes:
+        """The id's bytes."""
+        return _credential(self.cleaned_data["credential"])
+
+    def clean_output(self) -> Secret:
+        """32 bytes."""
+        return _output(self.cleaned_data["output"])
+
+
+class NewPasskeyForm(forms.Form):
+    """A name for a passkey, typed; its id and what two uses of it gave, sent by the script."""
+
+    name = forms.CharField(label=_("Name"), max_length=64, error_messages={"required": _("Give it a name.")})
+    credential = forms.CharField(max_length=2000, widget=forms.HiddenInput)
+    first = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    second = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    def clean_name(self) -> str:
+        """The name, one line."""
+        return clean_line(self.cleaned_data["name"])
+
+    def clean_credential(self) -> bytes:
+        """The id's bytes."""
+        return _credential(self.cleaned_data["credential"])
+
+    def clean_first(self) -> Secret:
+        """32 bytes."""
+        return _output(self.cleaned_data["first"])
+
+    def clean_second(self) -> Secret:
+        """32 bytes, of another use."""
+        return _output(self.cleaned_data["second"])

@@ -89,7 +89,15 @@ class _ByPasskey:
 
     def clean_credential(self) -> Any:
         """The passkey it is. Raises ValidationError, for one of a person who takes none too."""
-        passkey = _judged(super().clean_credential)  # type: ignore[misc]
+        try:
+            passkey = _judged(super().clean_credential)  # type: ignore[misc]
+        except ValidationError as refused:
+            if refused.code != "incorrect_code":
+                raise
+            # The browser offers those that open the list as well.
+            raise ValidationError(
+                _("This passkey does not sign you in here. Choose another one."), code=refused.code
+            ) from None
         if passkey.user.passkeys_off:
             raise ValidationError(_("Passkeys are switched off for you here. Sign in another way."), code="off")
         return passkey

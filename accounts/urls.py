@@ -5,18 +5,35 @@ from __future__ import annotations
 from django.urls import path, register_converter
 
 from accounts.converters import EntryId
-from accounts.views import accounts, adding, approvals, deletion, devices, doors, keys, settings, sign_in, words
+from accounts.views import (
+    accounts,
+    adding,
+    approvals,
+    deletion,
+    devices,
+    doors,
+    keys,
+    looks,
+    passkeys,
+    settings,
+    sign_in,
+    words,
+)
 
 register_converter(EntryId, "entry")
 
 app_name = "accounts"
 urlpatterns = [
+    # First what open pages ask for by themselves, as often as all else together: addresses are tried one by one.
+    path("accounts/look/", looks.look, name="look"),
+    path("accounts/codes/", accounts.codes, name="codes"),
     path("start/", devices.start, name="start"),
     path("open/", doors.open_list, name="open"),
     path("open/name/", doors.name, name="open-name"),
     path("open/approve/", approvals.ask, name="open-approve"),
     path("open/waiting/", approvals.waiting, name="open-waiting"),
     path("open/words/", words.open_list, name="open-words"),
+    path("open/passkey/", passkeys.open_list, name="open-passkey"),
     path("open/separate/", doors.separate, name="separate"),
     path("devices/", devices.index, name="devices"),
     path("devices/requests/<uuid:request_id>/", approvals.answer, name="request"),
@@ -28,9 +45,9 @@ urlpatterns = [
     path("keys/words/", words.new, name="words-new"),
     path("keys/words/own/", words.own, name="words-own"),
     path("keys/words/<uuid:draft_id>/", words.confirm, name="words-confirm"),
+    path("keys/passkey/", passkeys.new, name="passkey-new"),
     path("keys/<uuid:slot_id>/remove/", keys.remove, name="key-remove"),
     path("accounts/", accounts.index, name="list"),
-    path("accounts/codes/", accounts.codes, name="codes"),
     path("accounts/order/", accounts.order, name="order"),
     path("accounts/undo/<int:version>/", accounts.undo, name="undo"),
     path("accounts/mend/", accounts.mend, name="mend"),
@@ -55,6 +72,7 @@ urlpatterns = [
     path("settings/sign-in/", sign_in.index, name="settings-sign-in"),
     path("settings/delete/", deletion.delete, name="delete-account"),
     path("settings/delete/undo/", deletion.undo, name="delete-account-undo"),
+    path("notices/seen/", looks.seen, name="notices-seen"),
     path("activity/", settings.activity, name="activity"),
     path("activity/activity.csv", settings.activity_csv, name="activity-csv"),
 ]

@@ -56,6 +56,12 @@ def of(user: User, list_id: UUID | None = None) -> Doors:
     )
 
 
+def passkeys(user: User) -> list[bytes]:
+    """The credential ids of every passkey that opens a list of this person's: it says itself which."""
+    found = KeySlot.objects.of_person(user).filter(kind=SlotKind.PASSKEY).values_list("credential", flat=True)
+    return [bytes(credential) for credential in found if credential]
+
+
 @sensitive_variables()
 @transaction.atomic
 def enter_by(slot: KeySlot, key: VaultKey, new: NewDevice, *, tag: Tag, at: datetime) -> Enrolled:

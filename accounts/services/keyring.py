@@ -14,7 +14,7 @@ from django.db import transaction
 
 from accounts.models import KeyCheck
 from accounts.vault import keys
-from accounts.vault.errors import ParseError
+from accounts.vault.errors import Damaged, ParseError, Reason
 from accounts.vault.keys import Role, Secret, ServerKey
 
 _KID_BYTES = 4
@@ -128,6 +128,14 @@ def unseal(purpose: str, row_id: bytes, sealed: bytes) -> bytes:
 def pepper(kid: int | None = None) -> tuple[int, Secret]:
     """The pepper of a number, or the newest one, with its number."""
     return keyring().newest(Role.PEPPER) if kid is None else (kid, keyring().get(Role.PEPPER, kid))
+
+
+def pepper_of(slot_kid: int) -> Secret:
+    """The pepper that wraps a key slot. Raises Damaged where the file lacks it: the slot does not open here."""
+    try:
+        return keyring().get(Role.PEPPER, slot_kid)
+    except ImproperlyConfigured:
+        raise Damaged(Reason.SLOT_OUTER) from None
 
 
 def peppers() -> list[Secret]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+from allauth.mfa.webauthn.internal.flows import did_use_passwordless_login
+from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,6 +19,7 @@ from accounts.models import DeviceType
 from accounts.services import approvals, devices, doors
 from accounts.services.devices import NewDevice
 from accounts.services.doors import Doors, NoSuchDoor
+from accounts.vault import encoding
 from accounts.views.devices import set_up
 
 _NAMED = "new_device"  # In the session: what the person called this browser before a door was opened.
@@ -35,6 +40,7 @@ def open_list(request: UserRequest) -> HttpResponse:
         context_of(request, found)
         | {
             "removed": here if here and here.removed_at else None,
+            "second_touch": bool(found.passkeys) and _signed_in_by_passkey(request),
             "waits": asked is not None and approvals.waits(asked.slot, at=timezone.now()),
             "others": [vault for vault in doors.lists(request.user) if vault.pk != found.vault.pk],
         },
@@ -83,6 +89,8 @@ def context_of(request: UserRequest, found: Doors) -> dict[str, object]:
     called, type = _called(request)
     return {
         "doors": found,
+        "allowed": json.dumps([encoding.b64url(credential) for credential in doors.passkeys(request.user)]),
+        "rp": urlsplit(settings.SITE_URL).hostname,
         "list": found.vault.pk,
         "device_id": uuid4(),
         "device_name": called or _("This browser"),
@@ -94,6 +102,11 @@ def new_device(request: UserRequest, device_id: UUID) -> NewDevice | None:
     """What this browser will be; None where its type is not known yet, and "accounts:open-name" asks for it."""
     called, type = _called(request)
     return NewDevice(device_id, called or str(_("This browser")), DeviceType(type)) if type else None
+
+
+def _signed_in_by_passkey(request: UserRequest) -> bool:
+    """Whether this session was begun by a passkey: then one more touch of it is the shortest way."""
+    return did_use_passwordless_login(request, request.user)
 
 
 def _called(request: UserRequest) -> tuple[str, str]:

@@ -6,16 +6,19 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
 from django.core.signing import get_cookie_signer
 from django.utils import timezone
 
-from accounts.models import KeySlot, SlotKind, VaultState
-from accounts.services import devices, keyring
+from accounts.models import DeviceType, KeySlot, SlotKind, VaultState
+from accounts.services import approvals, devices, keyring, passkeys, words
+from accounts.services.approvals import Asked
+from accounts.services.devices import NewDevice
 from accounts.vault import keys, sealing
 from accounts.vault.errors import VaultError
 from accounts.vault.keys import Secret, VaultKey
@@ -25,30 +28,29 @@ from tests.attacks.test_canaries import dump
 from tests.factories import Visitor
 
 WORDS = "correct horse battery staple dolphin anvil"
-PRF = bytes(range(100, 132))
+PRF, CREDENTIAL = bytes(range(100, 132)), b"credential id"
 
 pytestmark = pytest.mark.row("A2")
 
 
 @pytest.fixture
 def doors(alice_phone: Visitor, bob: Visitor, mallory_removed: Visitor) -> list[Visitor]:
-    """Three people with lists; alice's opens by words and by a passkey too, made as the next release makes them."""
+    """Three people with lists; alice's opens by words and by a passkey too, and a browser has just been approved."""
     for visitor in (alice_phone, bob):
         crawler.furnish(visitor)
-    vault = alice_phone.vault
-    kid, pepper = keyring.pepper()
-    for kind, secret, columns in (
-        (SlotKind.WORDS, keys.stretch(WORDS, b"0123456789abcdef"), {"salt": b"0123456789abcdef"}),
-        (SlotKind.PASSKEY, Secret(PRF), {"credential": b"credential id"}),
-    ):
-        slot = KeySlot(vault=vault.row, kind=kind, kid=kid, made_at=timezone.now(), **columns)
-        if kind is SlotKind.WORDS:
-            slot.kib, slot.passes, slot.lanes = 64 * 1024, 3, 1
-        derive = keys.words_key if kind is SlotKind.WORDS else keys.passkey_key
-        inner = derive(secret, vault.row.id.bytes, slot.id.bytes)
-        slot.wrapped = keys.make_slot(vault.key, inner, pepper, vault.row.id.bytes, slot.id.bytes)
-        slot.save(force_insert=True)
+    words.make(alice_phone.vault, WORDS, at=timezone.now())
+    passkeys.add(alice_phone.vault, CREDENTIAL, (Secret(PRF), Secret(PRF)), "Passkey", at=timezone.now())
+    approved(alice_phone)
     return [alice_phone, bob, mallory_removed]
+
+
+def approved(visitor: Visitor) -> Asked:
+    """A browser whose letters were typed on this one, before it fetches what was sealed to it."""
+    new = NewDevice(uuid4(), "Laptop", DeviceType.COMPUTER)
+    row, at = factories.vault_of(visitor), timezone.now()
+    asked = approvals.ask(visitor.user, row, new, network=b"n" * 32, at=at)
+    approvals.approve(visitor.vault, asked.slot.pk, approvals.letters(asked), at=at)
+    return asked
 
 
 @dataclass
@@ -86,6 +88,8 @@ class Thief:
 
 def _opened(slot: KeySlot, secret: Secret) -> VaultKey | None:
     vault, own = slot.vault_id.bytes, slot.id.bytes
+    if slot.kind == SlotKind.APPROVAL:
+        return _fetched(slot, secret)
     inner = {
         SlotKind.BROWSER: lambda: keys.browser_key(secret, bytes(slot.share or b""), vault, own),
         SlotKind.WORDS: lambda: keys.words_key(secret, vault, own),
@@ -95,6 +99,22 @@ def _opened(slot: KeySlot, secret: Secret) -> VaultKey | None:
         return keys.open_slot(bytes(slot.wrapped or b""), inner, keyring.pepper(slot.kid)[1], vault, own)
     except VaultError:
         return None
+
+
+def _fetched(slot: KeySlot, secret: Secret) -> VaultKey | None:
+    """What a thief of a request finds: 32 bytes may be the new browser's key, or the private half itself."""
+    if slot.sealed is None:
+        return None
+    vault, own, (_, pepper) = slot.vault_id.bytes, slot.id.bytes, keyring.pepper(slot.kid)
+    private = keys.private_half(secret, pepper, bytes(slot.share or b""), vault, own)
+    for half in (private, secret):
+        try:
+            return keys.open_key(
+                bytes(slot.sealed or b""), half, vault, own, slot.by_device_id.bytes, slot.device_id.bytes
+            )
+        except VaultError:
+            continue
+    return None
 
 
 def on_disk() -> set[bytes]:
@@ -129,20 +149,108 @@ def test_disk_with_all_server_keys_opens_no_list() -> None:
 def test_thief_who_has_a_cookie_words_or_a_passkey_opens_that_list(doors: list[Visitor]) -> None:
     """The control: the same search opens the lists as soon as one of the three is among what it tries."""
     alice, bob, _ = doors
-    cookie = base64.urlsafe_b64decode(bob.cookie.to_text() + "==")[17:]
+    salt = bytes(KeySlot.objects.get(kind=SlotKind.WORDS).salt)
+    candidates = {
+        "cookie": bob.cookie.key.reveal(),
+        "words": keys.stretch(WORDS, salt).reveal(),
+        "passkey": PRF,
+        "cookie of the approved browser": approved(bob).cookie.key.reveal(),
+        "key of the list itself": alice.vault.key.reveal(),
+        "words of another": keys.stretch("correct horse battery staple", salt).reveal(),
+    }
     opened = {}
-    for name, candidate in (
-        ("cookie", cookie),
-        ("words", keys.stretch(WORDS, b"0123456789abcdef").reveal()),
-        ("passkey", PRF),
-        ("key of the list itself", alice.vault.key.reveal()),
-        ("words of another", keys.stretch("correct horse battery staple", b"0123456789abcdef").reveal()),
-    ):
+    for name, candidate in candidates.items():
         thief = Thief()
         thief.rob([candidate])
         opened[name] = thief.opened
 
-    assert opened == {"cookie": 1, "words": 1, "passkey": 1, "key of the list itself": 1, "words of another": 0}
+    assert opened == {**dict.fromkeys(candidates, 1), "words of another": 0}
+
+
+@dataclass
+class Parts:
+    """All that opens one door: what the person has, and what database, disk and server keys have."""
+
+    kind: SlotKind
+    secret: Secret
+    slot: KeySlot
+    pepper: Secret
+    sealed: bytes
+
+    def opens(self) -> bool:
+        """Whether these parts together open the list."""
+        slot, vault, own = self.slot, self.slot.vault_id.bytes, self.slot.id.bytes
+        share, wrapped = bytes(slot.share or b""), bytes(slot.wrapped or b"")
+        try:
+            if self.kind is SlotKind.APPROVAL:
+                half = keys.private_half(self.secret, self.pepper, share, vault, own)
+                places = (slot.by_device_id.bytes, slot.device_id.bytes)
+                key = keys.open_key(bytes(slot.sealed), half, vault, own, *places)
+            else:
+                inner = {
+                    SlotKind.BROWSER: lambda: keys.browser_key(self.secret, share, vault, own),
+                    SlotKind.WORDS: lambda: keys.words_key(self.secret, vault, own),
+                    SlotKind.PASSKEY: lambda: keys.passkey_key(self.secret, vault, own),
+                }[self.kind]()
+                key = keys.open_slot(wrapped, inner, self.pepper, vault, own)
+            sealing.unseal(self.sealed, key, vault, slot.vault.version)
+        except VaultError:
+            return False
+        return True
+
+
+def parts_of(visitor: Visitor, kind: SlotKind) -> Parts:
+    """Everything that opens alice's list through one of her doors."""
+    asked = approved(visitor) if kind is SlotKind.APPROVAL else None
+    which = {
+        SlotKind.BROWSER: {"device": visitor.device},
+        SlotKind.PASSKEY: {"credential": CREDENTIAL},
+        SlotKind.APPROVAL: {"pk": asked.slot.pk if asked else None},
+    }.get(kind, {})
+    slot = KeySlot.objects.select_related("vault").get(vault__user=visitor.user, kind=kind, **which)
+    secret = {
+        SlotKind.BROWSER: lambda: visitor.cookie.key,
+        SlotKind.WORDS: lambda: keys.stretch(WORDS, bytes(slot.salt)),
+        SlotKind.PASSKEY: lambda: Secret(PRF),
+        SlotKind.APPROVAL: lambda: asked.cookie.key,
+    }[kind]()
+    state = slot.vault.states.get(version=slot.vault.version)
+    return Parts(kind, secret, slot, keyring.pepper(slot.kid)[1], bytes(state.sealed))
+
+
+def missing(parts: Parts) -> dict[str, Parts]:
+    """The same with each single part missing: other bytes of its length stand in its place."""
+
+    def column(name: str) -> Parts:
+        slot = KeySlot.objects.select_related("vault").get(pk=parts.slot.pk)
+        setattr(slot, name, keys.random_bytes(len(getattr(slot, name))))
+        return replace(parts, slot=slot)
+
+    other = Secret(keys.random_bytes(32))
+    columns = {
+        SlotKind.BROWSER: ("share", "wrapped"),
+        SlotKind.WORDS: ("wrapped",),
+        SlotKind.PASSKEY: ("wrapped",),
+        SlotKind.APPROVAL: ("share", "sealed"),
+    }[parts.kind]
+    return {
+        "what the person has": replace(parts, secret=other),
+        "the server's key": replace(parts, pepper=other),
+        "the list": replace(parts, sealed=keys.random_bytes(len(parts.sealed))),
+        **{f"the row's {name}": column(name) for name in columns},
+    }
+
+
+@pytest.mark.row("T41")
+@pytest.mark.parametrize("kind", list(SlotKind))
+def test_each_single_part_missing_opens_nothing(doors: list[Visitor], kind: SlotKind) -> None:
+    parts = parts_of(doors[0], kind)
+
+    opened = {name: without.opens() for name, without in missing(parts).items()}
+
+    assert parts.opens()
+    assert opened == dict.fromkeys(opened, False)
+    assert len(opened) >= 4
 
 
 def test_database_alone_is_no_test_of_words(doors: list[Visitor]) -> None:
@@ -150,8 +258,8 @@ def test_database_alone_is_no_test_of_words(doors: list[Visitor]) -> None:
     slot = KeySlot.objects.get(kind=SlotKind.WORDS)
     vault, own = slot.vault_id.bytes, slot.id.bytes
     told = []
-    for words in (WORDS, "some other words"):
-        inner = keys.words_key(keys.stretch(words, bytes(slot.salt)), vault, own)
+    for typed in (WORDS, "some other words"):
+        inner = keys.words_key(keys.stretch(typed, bytes(slot.salt)), vault, own)
         with pytest.raises(VaultError) as refused:
             keys.open_slot(bytes(slot.wrapped), inner, Secret(bytes(32)), vault, own)
         told.append(refused.value.reason)
@@ -162,7 +270,7 @@ def test_database_alone_is_no_test_of_words(doors: list[Visitor]) -> None:
 def test_every_removed_device_and_its_key_are_gone_after_the_time_of_undo(doors: list[Visitor]) -> None:
     """The cookie that the removed browser still has opens nothing any more, whoever finds it."""
     mallory = doors[2]
-    cookie = base64.urlsafe_b64decode(mallory.cookie.to_text() + "==")[17:]
+    cookie = mallory.cookie.key.reveal()
     before, after = Thief(), Thief()
 
     before.rob([cookie])
@@ -176,9 +284,9 @@ def test_every_removed_device_and_its_key_are_gone_after_the_time_of_undo(doors:
 def test_slots_copied_between_lists_and_devices_open_nothing(doors: list[Visitor]) -> None:
     """Who writes the database moves slots about: bound to list and slot, none opens elsewhere."""
     alice, bob, _ = doors
-    slots = list(KeySlot.objects.filter(vault__user__in=(alice.user, bob.user)))
+    slots = list(KeySlot.objects.filter(vault__user__in=(alice.user, bob.user), wrapped__isnull=False))
     wrapped = {slot.pk: bytes(slot.wrapped) for slot in slots}
-    cookies = [base64.urlsafe_b64decode(visitor.cookie.to_text() + "==")[17:] for visitor in (alice, bob)]
+    cookies = [visitor.cookie.key.reveal() for visitor in (alice, bob)]
     thief = Thief()
     for target in slots:
         for source in slots:

@@ -38,6 +38,7 @@ FRESH = {
     "accounts:words-new",
     "accounts:words-own",
     "accounts:words-confirm",
+    "accounts:passkey-new",
     "account_set_password",
     "account_email",
     "mfa_activate_totp",

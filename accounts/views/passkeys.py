@@ -1,0 +1,108 @@
+"""Passkeys as keys: added where the list is open, used where it is not. Scripts ask; the answers are JSON."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import sentences
+from accounts.forms_keys import NewPasskeyForm, OpenByPasskeyForm
+from accounts.http import UserRequest, VaultRequest, changing, fresh_sign_in, page, said, vault_required
+from accounts.services import devices, passkeys
+from accounts.services.devices import DeviceGone
+from accounts.services.doors import NoSuchDoor
+from accounts.services.passkeys import AlreadyAKey, TooManyPasskeys
+from accounts.vault.errors import Damaged, WrongKey
+from accounts.views import doors
+
+
+@require_POST
+@sensitive_post_parameters()
+def open_list(request: UserRequest) -> HttpResponse:
+    """What a passkey gave opens the list in this browser, or one sentence says why not."""
+    if devices.enter(request) is not None:
+        return _on("accounts:list")
+    form = OpenByPasskeyForm(request.POST)
+    if not form.is_valid():
+        return _sentence(_("This passkey opens no list of yours."))
+    new = doors.new_device(request, form.cleaned_data["device_id"])
+    if new is None:
+        return _on("accounts:open-name")
+    credential, output = form.cleaned_data["credential"], form.cleaned_data["output"]
+    try:
+        opened = passkeys.open_list(request.user, credential, output, new, at=timezone.now())
+    except NoSuchDoor:
+        return _sentence(_("This passkey opens no list of yours."))
+    except Damaged as error:
+        return _sentence(sentences.sentence(error))
+    except DeviceGone:
+        return _on("accounts:open")  # A page from before; the new one brings another id.
+    response = _on("accounts:list")
+    devices.send_cookie(response, request.user, opened.cookie)
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+@fresh_sign_in
+@changing
+def new(request: VaultRequest) -> HttpResponse:
+    """Make a passkey, or choose one; used a second time it shows that it gives a key."""
+    there = passkeys.of(request.vault.row)
+    if request.method == "POST":
+        return _added(request, NewPasskeyForm(request.POST))
+    name = _("Passkey") if not there else _("Passkey %(number)d") % {"number": len(there) + 1}
+    context = {
+        "form": NewPasskeyForm(initial={"name": name}),
+        "rp": relying_party(),
+        "full": len(there) >= passkeys.MOST,
+        "most": passkeys.MOST,
+    }
+    return page(request, "accounts/passkey_new.html", context)
+
+
+def _added(request: VaultRequest, form: NewPasskeyForm) -> HttpResponse:
+    if not form.is_valid():
+        named = form.errors.get("name")
+        return _sentence(str(named[0]) if named else _cannot())
+    credential, name = form.cleaned_data["credential"], form.cleaned_data["name"]
+    outputs = form.cleaned_data["first"], form.cleaned_data["second"]
+    try:
+        passkeys.add(request.vault, credential, outputs, name, at=timezone.now())
+    except WrongKey:
+        return _sentence(_cannot())
+    except AlreadyAKey:
+        return _sentence(_("This passkey opens your list already."))
+    except TooManyPasskeys:
+        return _sentence(
+            _("%(most)d passkeys open your list, as many as can. Remove one first.") % {"most": passkeys.MOST}
+        )
+    said(request, _("This passkey opens your list from now on."))
+    return _on("accounts:keys")
+
+
+def relying_party() -> str:
+    """Whose passkeys they are: the host of SITE_URL, exactly and for ever."""
+    return str(urlsplit(settings.SITE_URL).hostname)
+
+
+def _cannot() -> str:
+    return _("This passkey cannot hold a key. It can still sign you in. Six words work everywhere.")
+
+
+def _on(to: str) -> JsonResponse:
+    """The script goes on there."""
+    return JsonResponse({"location": reverse(to)})
+
+
+def _sentence(sentence: str) -> JsonResponse:
+    """The script says so beside its button; nothing was changed."""
+    return JsonResponse({"sentence": sentence})

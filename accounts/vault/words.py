@@ -39,7 +39,7 @@ WORDS_COSTS = Costs()
 
 
 def plain(text: str) -> str:
-    """Words as they are compared and stretched: NFKC, casefold, NFKC, no white space, no hyphens (-, U+2010, U+2011)."""
+    """Words as they are compared and stretched: NFKC, casefold, NFKC, no white space, no - nor U+2010 nor U+2011."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     return "".join(folded.split()).translate(_HYPHENS)
 

@@ -10,7 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import DoorForm, clean_line
 from accounts.services import passkeys
-from accounts.services.words import MOST_TYPED, Drawn, NotInList
+from accounts.services.word_list import NotInList
+from accounts.services.words import MOST_TYPED, Drawn
 from accounts.vault import encoding, keys
 from accounts.vault.errors import Damaged
 from accounts.vault.keys import Secret

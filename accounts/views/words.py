@@ -21,12 +21,13 @@ from django.views.decorators.http import require_http_methods
 from accounts import sentences
 from accounts.forms_keys import OpenByWordsForm, OwnWordsForm, TypedBackForm
 from accounts.http import UserRequest, VaultRequest, changing, fresh_sign_in, go, network_of, page, said, vault_required
-from accounts.services import devices, held_keys, words
+from accounts.services import devices, held_keys, word_list, words
 from accounts.services.attempts import WORDS_OF_LIST, TooManyTries
 from accounts.services.devices import DeviceGone, NewDevice
 from accounts.services.doors import Doors, NoSuchDoor
 from accounts.services.vaults import DraftGone
-from accounts.services.words import Busy, Guessable, NotInList, NotTypedBack, OtherNumber, Weakness, WrongWords
+from accounts.services.word_list import NotInList, OtherNumber
+from accounts.services.words import Busy, Guessable, NotTypedBack, Weakness, WrongWords
 from accounts.templatetags.look import weekday
 from accounts.vault.errors import Damaged, ParseError, TooCostly
 from accounts.views import doors
@@ -78,7 +79,7 @@ def _typed(request: UserRequest) -> Mapping[str, str]:
     """What was sent; with the neighbour in place of a word, where its button was pressed."""
     typed = request.POST.get("words", "")
     if "take" in request.POST:
-        typed = words.corrected(typed, request.POST["take"])
+        typed = word_list.corrected(typed, request.POST["take"])
     return {"device_id": request.POST.get("device_id", ""), "words": typed}
 
 
@@ -88,7 +89,7 @@ def _opened(
     """The list is open; or None, and why not stands in the form."""
     at, typed, query = timezone.now(), form.cleaned_data["words"], {"list": str(found.vault.pk)}
     try:
-        read = words.read_own(typed) if own else words.read(typed)
+        read = words.read_own(typed) if own else word_list.read(typed)
         if "take" in request.POST:
             return None
         enrolled = words.open_list(request.user, found.vault.pk, read, new, network=network_of(request), at=at)

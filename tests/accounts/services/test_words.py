@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import timedelta
-from importlib import resources
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,14 +18,12 @@ from accounts.services.vaults import BeingDeleted, DeviceRemoved, DraftGone
 from accounts.services.words import (
     Busy,
     Guessable,
-    NotInList,
     NotTypedBack,
-    OtherNumber,
     Weakness,
     WrongWords,
 )
 from accounts.vault import keys
-from accounts.vault.errors import Damaged, ParseError, TooCostly
+from accounts.vault.errors import Damaged, TooCostly
 from accounts.vault.keys import Costs, Secret
 from tests import factories
 from tests.factories import Visitor, create_entry
@@ -51,111 +47,6 @@ def try_words(visitor: Visitor, typed: str, *, network: bytes = HOME) -> devices
     """Typed in another browser of this person's."""
     list_id = factories.vault_of(visitor).pk
     return words.open_list(visitor.user, list_id, typed, laptop(), network=network, at=timezone.now())
-
-
-# -- The word list ----------------------------------------------------------------------------------------------------
-
-
-def test_word_list_is_the_one_of_the_eff() -> None:
-    raw = (resources.files("xkcdpass") / "static" / "eff-long").read_bytes()
-
-    assert hashlib.sha256(raw).hexdigest() == "6d557f0693958fb5e650b68b5bee585eb82cf4da32965505c789e924743bc522"
-    assert len(words.listed()) == len(set(words.listed())) == 7776
-
-
-def test_no_word_begins_another_so_run_together_they_split_in_one_way() -> None:
-    plain = sorted({keys.plain(word) for word in words.listed()})
-
-    begun = [(one, other) for one, other in zip(plain, plain[1:], strict=False) if other.startswith(one)]
-
-    assert begun == []
-    assert len(plain) == 7775  # "yo-yo" and "yoyo" are one.
-    assert {len(word) for word in plain} == set(range(3, 10))
-
-
-def test_made_words_are_six_of_the_list_and_others_each_time() -> None:
-    drawn = [words.made() for _ in range(50)]
-
-    assert {len(six) for six in drawn} == {6}
-    assert {word for six in drawn for word in six} <= set(words.listed())
-    assert len(set(drawn)) == 50
-
-
-# -- Read -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.article("G-26")
-@pytest.mark.parametrize(
-    "typed",
-    [
-        SIX,
-        SIX.upper(),
-        "  Granite-Ladle  marigold\thexagon\u00a0kettle\nlantern ",
-        "graniteladlemarigoldhexagonkettlelantern",
-        "granite\u2011ladle\u2010marigold hexagonkettle lantern",
-        "mari gold".join(["granite ladle ", " hexagon kettle lantern"]),
-    ],
-)
-def test_spaces_hyphens_and_capitals_do_not_matter(typed: str) -> None:
-    assert words.read(typed) == keys.normalised(SIX)
-
-
-@pytest.mark.parametrize(
-    ("typed", "place", "word", "nearest", "corrected"),
-    [
-        ("aple", 1, "aple", "apple", "apple"),
-        (
-            "granite ladle marigld hexagon kettle lantern",
-            3,
-            "marigld",
-            "marigold",
-            "granite ladle marigold hexagon kettle lantern",
-        ),
-        ("graniteladlemarigldhexagon", 3, "marigld", "marigold", "granite ladle marigold hexagon"),
-        ("granites ladle", 1, "granites", "granite", "granite ladle"),
-        ("drop-dwn ladle", 1, "dropdwn", "drop-down", "drop-down ladle"),
-        ("mari gold ladle ketle", 3, "ketle", "kettle", "marigold ladle kettle"),
-        ("granite mari gld ladle", 2, "marigld", "marigold", "granite marigold ladle"),
-        ("zzzzzz granite", 1, "zzzzzz", "", "zzzzzz granite"),
-        ("graniteladlexxxxxxxxxhexagon", 3, "xxxxxxxxx", "", "granite ladle xxxxxxxxx hexagon"),
-        ("яблоко granite", 1, "яблоко", "", "яблоко granite"),
-        ("x" * 500, 1, "x" * 500, "", "x" * 500),
-    ],
-)
-def test_first_word_that_is_none_is_named_with_its_neighbour(
-    typed: str, place: int, word: str, nearest: str, corrected: str
-) -> None:
-    with pytest.raises(NotInList) as caught:
-        words.read(typed)
-
-    fault = caught.value
-    assert (fault.place, fault.word, fault.nearest, fault.corrected) == (place, word, nearest, corrected)
-    assert words.corrected(typed, nearest) == (corrected if nearest else typed)
-
-
-@pytest.mark.parametrize(("typed", "found"), [("granite", 1), (f"{SIX} zoom", 7), ("drop-down t-shirt", 2)])
-def test_other_numbers_of_words_are_told(typed: str, found: int) -> None:
-    with pytest.raises(OtherNumber) as caught:
-        words.read(typed)
-
-    assert caught.value.found == found
-
-
-@pytest.mark.parametrize("typed", ["", " - ", "\u2011"])
-def test_nothing_typed_is_no_word(typed: str) -> None:
-    with pytest.raises(ParseError):
-        words.read(typed)
-    with pytest.raises(ParseError):
-        words.judge(typed, factories.User(email="alice@example.org"))
-
-
-def test_neighbour_is_put_in_for_its_own_word_alone() -> None:
-    typed = "granite ladle marigld"
-
-    assert words.corrected(typed, "kettle") == typed
-    assert words.corrected(typed, "") == typed
-    assert words.corrected(SIX, "marigold") == SIX
-    assert words.corrected("-", "marigold") == "-"
 
 
 # -- Words of one's own -----------------------------------------------------------------------------------------------

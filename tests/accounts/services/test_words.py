@@ -73,6 +73,11 @@ def test_words_that_can_be_guessed_are_refused_with_the_reason(own: str, weaknes
     assert caught.value.weakness is weakness
 
 
+def test_nothing_is_no_key() -> None:
+    with pytest.raises(ParseError):
+        words.judge(" - ", factories.User(email="alice@example.org"))
+
+
 @pytest.mark.parametrize("own", ["abcdefghijkm", "Die Katze schläft im Ofen", "猫は窯の中で眠っている夜もある"])
 def test_words_nobody_guesses_are_taken(own: str) -> None:
     assert words.judge(own, factories.User(email="alice@example.org")) == keys.normalised(own)

@@ -23,7 +23,7 @@ from accounts.services.words import (
     WrongWords,
 )
 from accounts.vault import keys
-from accounts.vault.errors import Damaged, TooCostly
+from accounts.vault.errors import Damaged, ParseError, TooCostly
 from accounts.vault.keys import Costs, Secret
 from tests import factories
 from tests.factories import Visitor, create_entry

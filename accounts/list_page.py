@@ -8,6 +8,7 @@ the template's own, for everybody.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -15,15 +16,114 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.contrib.messages import get_messages
 from django.http import HttpRequest
+from django.middleware.csrf import get_token
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 
-from accounts import filling, http
+from accounts import filling, http, rows
 from accounts.filling import Filler
+from accounts.http import VaultRequest
 from accounts.models import User
 from accounts.rows import Manner
+from accounts.services import activity, approvals
+from accounts.services import codes as codes_service
+from accounts.services.approvals import Request
+from accounts.vault.entry import Entry
+from accounts.vault.list import AccountList
 
 TEMPLATE = "accounts/list.html"
+
+
+# -- What other browsers ask and did ----------------------------------------------------------------------------------
+
+
+class Notice(NamedTuple):
+    """What this browser is told once: its line of activity, what happened and when."""
+
+    id: int
+    sentence: str
+    at: datetime
+
+
+class News(NamedTuple):
+    """What stands above the rows. `frame`: what a page says around them that can change elsewhere."""
+
+    frame: str
+    requests: list[Request]
+    notices: list[Notice]
+
+    @property
+    def token(self) -> str:
+        """What a page hands back at its next look, so that the same is not told again."""
+        return ".".join(
+            [self.frame, *(asks.id.hex[:8] for asks in self.requests), *(str(one.id) for one in self.notices)]
+        )
+
+    def frames(self, token: str) -> bool:
+        """Whether the page of this token says the same around its rows; otherwise it is to be loaded anew."""
+        return token.partition(".")[0] == self.frame
+
+
+def news(request: VaultRequest, *, at: datetime) -> News:
+    """What this browser is to be told of others. Where there is nothing, it costs no query."""
+    vault, user = request.vault, request.user
+    asked = vault.row.asked_until is not None and vault.row.asked_until > at
+    return News(
+        frame=f"{'one' if vault.only_door else ''}{'leaves' if user.deletes_at else ''}",
+        requests=approvals.pending(vault, at, network=http.network_of(request)) if asked else [],
+        notices=[
+            Notice(event.pk, activity.sentence(event), event.at) for event in activity.unseen(user, vault.device, at=at)
+        ],
+    )
+
+
+# -- The page ---------------------------------------------------------------------------------------------------------
+
+
+def context(
+    request: VaultRequest,
+    accounts: AccountList,
+    *,
+    at: datetime,
+    query: str = "",
+    opened: str = "",
+    told: News | None = None,
+) -> dict[str, Any]:
+    """What the pane of the list shows: rows, times, news. `opened` is the account whose page stands beside it."""
+    shown: tuple[Entry, ...] = accounts.entries
+    words = query.casefold().split()
+    if words:
+        shown = tuple(e for e in shown if all(word in f"{e.issuer} {e.name}".casefold() for word in words))
+    codes = codes_service.ahead(shown, at=at)
+    csrf: Any = SimpleLazyObject(lambda: get_token(request))  # Its letters cost as much as ten rows; few pages need it.
+    pinned = [entry for entry in shown if entry.pinned]
+    others = [entry for entry in shown if not entry.pinned]
+    common = int(at.timestamp()) // rows.COMMON_PERIOD
+    ends = datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=timezone.get_current_timezone())
+    told = news(request, at=at) if told is None else told
+    return {
+        "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
+        "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
+        "count": len(accounts),
+        "one_way_in": request.vault.one_way_in,
+        "shown": len(shown),
+        "query": query,
+        "now": f"{at.timestamp():.3f}",
+        "ends": f"{ends:%H:%M:%S}",
+        "zone": ends.tzname(),
+        "csrf_token": csrf,
+        "ahead": int(settings.CODES_AHEAD.total_seconds()),
+        "version": request.vault.row.version,
+        "every": settings.LOOK_EVERY.total_seconds(),
+        **of_news(told),
+    }
+
+
+def of_news(told: News) -> dict[str, Any]:
+    """What `_list_notices.html` shows."""
+    return {"news": told.token, "requests": told.requests, "notices": told.notices}
 
 
 class Shape(NamedTuple):
@@ -48,10 +148,11 @@ class Shape(NamedTuple):
         )
 
 
-def fits(request: HttpRequest) -> bool:
-    """Whether this request's page is like any other: no search, nothing to be said once, nobody who leaves."""
+def fits(request: HttpRequest, context: Mapping[str, Any]) -> bool:
+    """Whether this page is like any other: no search, nothing asked, nothing to be said once, nobody who leaves."""
     leaves = request.user.deletes_at is not None  # type: ignore[union-attr]
-    return not leaves and not request.META.get("QUERY_STRING") and not len(get_messages(request))
+    told = leaves or context["requests"] or context["notices"]
+    return not told and not request.META.get("QUERY_STRING") and not len(get_messages(request))
 
 
 def filled(user: User, context: Mapping[str, Any]) -> str:
@@ -59,7 +160,9 @@ def filled(user: User, context: Mapping[str, Any]) -> str:
     return _filler(Shape.of(user, context))(context)
 
 
-_MARKS = filling.marks(("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token"))
+_MARKS = filling.marks(
+    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news"),
+)
 
 
 @lru_cache(maxsize=64)

@@ -267,6 +267,7 @@ TIME_ZONE = env.text("TIME_ZONE", "UTC")
 # -- Graces, counts ---------------------------------------------------------------------------------------------------
 
 CODES_AHEAD = timedelta(seconds=env.number("CODES_AHEAD_SECONDS", 300, least=0, most=300))
+LOOK_EVERY = timedelta(seconds=25)  # The page adds up to a fifth by chance: what other browsers did shows in 30 s.
 TRASH_KEPT = timedelta(days=env.number("TRASH_DAYS", 30, least=1, most=30))
 STATES_KEPT = 10
 STATES_KEPT_FOR = timedelta(days=30)

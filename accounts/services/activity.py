@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from django.db import transaction
+from django.db.models import Q
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext_lazy
@@ -175,8 +177,46 @@ def record(
     if TAGS[tag].mailed:
         notices.mail(event)
     if TAGS[tag].shown:
-        User.objects.filter(pk=user.pk).update(noticed_at=at)
+        _notice(user, at=at, by=device)
     return event
+
+
+# -- What the other devices are told ----------------------------------------------------------------------------------
+
+NOTICED_FOR = timedelta(days=30)
+_MOST_NOTICES = 5
+_SHOWN = tuple(tag for tag, line in TAGS.items() if line.shown)
+
+
+def unseen(user: User, device: Device, *, at: datetime) -> list[Event]:
+    """What a device is to be told: done elsewhere in the last 30 days, not yet answered "OK" there, the newest first.
+
+    Where there is nothing, this costs no query.
+    """
+    since = max(device.notices_seen_at or device.made_at, at - NOTICED_FOR)
+    if user.noticed_at is None or user.noticed_at <= since:
+        return []
+    return list(Event.objects.filter(user=user, tag__in=_SHOWN, at__gt=since).exclude(device=device)[:_MOST_NOTICES])
+
+
+def seen(device: Device, event_id: int) -> None:
+    """A device has been told of everything up to this line of its owner's; of what came later it has not."""
+    told = Event.objects.filter(user=device.user_id, pk=event_id, tag__in=_SHOWN).first()
+    if told is None:
+        return
+    earlier = Q(notices_seen_at=None) | Q(notices_seen_at__lt=told.at)
+    if Device.objects.filter(earlier, pk=device.pk).update(notices_seen_at=told.at):
+        device.notices_seen_at = told.at
+
+
+@transaction.atomic
+def _notice(user: User, *, at: datetime, by: Device | None) -> None:
+    """The other devices look for it. The one that did it does not, unless it has something else to be told."""
+    before = User.objects.select_for_update().values_list("noticed_at", flat=True).get(pk=user.pk)
+    if by is not None:
+        told = Q() if before is None else Q(notices_seen_at__gte=before) | Q(notices_seen_at=None, made_at__gte=before)
+        Device.objects.filter(told, pk=by.pk).update(notices_seen_at=at)
+    User.objects.filter(pk=user.pk).update(noticed_at=at)
 
 
 _NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "count": 1}

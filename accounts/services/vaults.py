@@ -106,7 +106,7 @@ def opens(row: Vault, key: VaultKey) -> bool:
 def read(vault: OpenVault) -> AccountList:
     """The list as it stood when the request came. Raises Damaged when its newest state does not open."""
     if vault.opened is None:
-        if vault.sealed is None:
+        if not vault.sealed:
             vault.sealed = _newest(vault.row)
         vault.opened = sealing.unseal(vault.sealed, vault.key, vault.row.id.bytes, vault.row.version)
     return vault.opened

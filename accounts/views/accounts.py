@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import list_page, rows, sentences
 from accounts.forms import EntryForm
-from accounts.http import VaultRequest, changing, go, page, said, vault_required
+from accounts.http import VaultRequest, View, changing, go, page, said, vault_required
 from accounts.sentences import sentence
 from accounts.services import activity, policy, vaults
 from accounts.services import codes as codes_service
@@ -29,6 +29,22 @@ from accounts.vault.errors import AlreadyListed, Damaged, NotListed, ParseError,
 from accounts.vault.list import AccountList
 
 
+def listed(view: View) -> View:
+    """Guard, inside `vault_required`: the account may have gone to Trash meanwhile, in another browser or tab."""
+
+    @wraps(view)
+    def guarded(request: VaultRequest, entry_id: str) -> HttpResponseBase:
+        try:
+            return view(request, entry_id)
+        except NotListed:
+            if not _is_in_trash(request, entry_id):
+                raise Http404 from None
+            said(request, _("This account is in Trash now."), error=True)
+            return go(request, "accounts:list")
+
+    return guarded
+
+
 @require_safe
 @vault_required
 def index(request: VaultRequest) -> HttpResponse:
@@ -38,40 +54,12 @@ def index(request: VaultRequest) -> HttpResponse:
     except Damaged:
         return page(request, "accounts/damaged.html", {"state": vaults.last_good(request.vault)})
     at = timezone.now()
-    context = _list_context(request, accounts, query=request.GET.get("q", ""), at=at)
+    context = list_page.context(request, accounts, query=request.GET.get("q", ""), at=at)
     if not len(accounts):
         return page(request, "accounts/empty.html", context)
-    if list_page.fits(request):
+    if list_page.fits(request, context):
         return HttpResponse(list_page.filled(request.user, context))
     return page(request, list_page.TEMPLATE, context)
-
-
-def _list_context(
-    request: VaultRequest, accounts: AccountList, *, at: datetime, query: str = "", opened: str = ""
-) -> dict[str, Any]:
-    shown: tuple[Entry, ...] = accounts.entries
-    words = query.casefold().split()
-    if words:
-        shown = tuple(e for e in shown if all(word in f"{e.issuer} {e.name}".casefold() for word in words))
-    codes = codes_service.ahead(shown, at=at)
-    csrf: Any = SimpleLazyObject(lambda: get_token(request))  # Its letters cost as much as ten rows; few pages need it.
-    pinned = [entry for entry in shown if entry.pinned]
-    others = [entry for entry in shown if not entry.pinned]
-    common = int(at.timestamp()) // rows.COMMON_PERIOD
-    ends = datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=timezone.get_current_timezone())
-    return {
-        "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
-        "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
-        "count": len(accounts),
-        "one_way_in": request.vault.one_way_in,
-        "shown": len(shown),
-        "query": query,
-        "now": f"{at.timestamp():.3f}",
-        "ends": f"{ends:%H:%M:%S}",
-        "zone": ends.tzname(),
-        "csrf_token": csrf,
-        "ahead": int(settings.CODES_AHEAD.total_seconds()),
-    }
 
 
 @require_safe
@@ -103,14 +91,12 @@ def codes(request: VaultRequest) -> HttpResponse:
 
 
 def _entry(request: VaultRequest, entry_id: str) -> Entry:
-    try:
-        return vaults.read(request.vault).get(entry_id)
-    except NotListed:
-        raise Http404 from None
+    return vaults.read(request.vault).get(entry_id)
 
 
 @require_safe
 @vault_required
+@listed
 def account(request: VaultRequest, entry_id: str) -> HttpResponse:
     """One account: its code, what it is, what can be done. Its secret key is never shown again."""
     entry = _entry(request, entry_id)
@@ -130,7 +116,7 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
         context["code_ends"] = datetime.fromtimestamp(code.ends_at, tz=timezone.get_current_timezone())
     if not request.htmx:
         accounts = vaults.read(request.vault)
-        context |= _list_context(request, accounts, at=at, opened=entry.id)
+        context |= list_page.context(request, accounts, at=at, opened=entry.id)
     return page(request, "accounts/account.html#account", context)
 
 
@@ -158,6 +144,7 @@ def described(entry: Entry) -> dict[str, Any]:
 @sensitive_post_parameters()
 @vault_required
 @changing
+@listed
 def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
     """Another site, name or note for an account."""
     entry = _entry(request, entry_id)
@@ -181,8 +168,6 @@ def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
             form.add_error("name", _("Another account of this name with the same key is in your list."))
         except (ParseError, TooLarge) as error:
             form.add_error(None, sentence(error))
-        except NotListed:
-            raise Http404 from None
         else:
             return go(request, "accounts:account", entry_id)
     return page(request, "accounts/edit.html", {"form": form, "entry": described(entry)})
@@ -190,20 +175,23 @@ def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
 
 @require_POST
 @vault_required
+@listed
 def pin(request: VaultRequest, entry_id: str) -> HttpResponse:
     """Pin an account, or no longer."""
     pinned = request.POST.get("pinned") == "1"
-    _change(request, lambda accounts: accounts.pin(entry_id, pinned), tag=Tag.ENTRY_PINNED)
+    at = timezone.now()
+    vaults.change(request.vault, lambda accounts: accounts.pin(entry_id, pinned), tag=Tag.ENTRY_PINNED, at=at)
     return go(request, "accounts:account", entry_id)
 
 
 @require_POST
 @vault_required
+@listed
 def next_code(request: VaultRequest, entry_id: str) -> HttpResponse:
     """The next code of a counter account: the counter is saved before it is shown."""
     try:
         code = codes_service.next_code(request.vault, entry_id, at=timezone.now())
-    except (NotListed, ParseError):
+    except ParseError:
         raise Http404 from None
     entry = vaults.read(request.vault).get(entry_id)
     if request.htmx and request.htmx.target != "account":

@@ -42,6 +42,7 @@
     step: Number(element.dataset.step),
     period: Number(element.dataset.period),
     width: Number(element.dataset.width),
+    given: element.dataset.codes,
     digits: element.dataset.codes,
     code: element.querySelector("[data-code]"),
     next: element.querySelector("[data-next]"),
@@ -52,8 +53,14 @@
     shows: null,
   });
   let accounts = [];
+  // What was known of an account stays, unless its element was given other codes.
   const gather = () => {
-    accounts = [...document.querySelectorAll("[data-codes]")].filter((e) => e.dataset.codes).map(read);
+    const before = new Map(accounts.map((account) => [account.element, account]));
+    accounts = [...document.querySelectorAll("[data-codes]")].filter((e) => e.dataset.codes).map((element) => {
+      const known = before.get(element);
+      if (!known) return read(element);
+      return known.given === element.dataset.codes ? known : { ...read(element), shownUntil: known.shownUntil };
+    });
   };
   const end = (account) => (account.step + account.digits.length / account.width) * account.period;
   const at = (account, step) => {
@@ -237,10 +244,12 @@
     tick();
     ask();
   });
-  document.addEventListener("htmx:afterSettle", () => {
-    gather();
-    tick();
-  });
+  for (const name of ["htmx:afterSettle", "list:changed"]) {
+    document.addEventListener(name, () => {
+      gather();
+      tick();
+    });
+  }
   gather();
   note();
   tick();

@@ -38,7 +38,8 @@
       label.hidden = words.length > 0;
     });
     found.hidden = !words.length || !shown;
-    found.textContent = list.dataset.wordsFound.replace("{shown}", shown).replace("{count}", rows.length);
+    const text = list.dataset.wordsFound.replace("{shown}", shown).replace("{count}", rows.length);
+    if (!found.hidden && found.textContent !== text) found.textContent = text; // Said aloud where it changes.
     none.hidden = !words.length || shown > 0;
   };
   const clear = () => {
@@ -48,6 +49,7 @@
   };
 
   field.addEventListener("input", search);
+  document.addEventListener("list:changed", search);
   field.addEventListener("keydown", (event) => {
     if (event.key === "Escape") clear();
   });

@@ -6,7 +6,7 @@ import logging
 import zoneinfo
 from collections.abc import Callable
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import brotli
@@ -54,8 +54,10 @@ class Headers:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         """Refuse what another site sends (Fetch Metadata). Who says nothing is judged by token and Origin."""
+        if request.method in _SAFE:
+            return
         site = request.headers.get("Sec-Fetch-Site", "same-origin")
-        if request.method not in _SAFE and site not in ("same-origin", "none") and not _exempt(view):
+        if site not in ("same-origin", "none") and not _exempt(view):
             raise PermissionDenied
 
 
@@ -181,8 +183,9 @@ class Preferences:
         """Answer in them."""
         user = request.user if request.COOKIES.get(settings.SESSION_COOKIE_NAME) else None
         language = getattr(user, "language", "")
-        if language not in dict(settings.LANGUAGES):
-            language = translation.get_language_from_request(request)
+        if language not in _languages():
+            chosen, accepted = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME), request.META.get(_ACCEPTED)
+            language = _of_browser(chosen, accepted)
         zone = getattr(user, "time_zone", "")
         with translation.override(language, deactivate=True):
             if zone:
@@ -192,6 +195,23 @@ class Preferences:
                 response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         return response
+
+
+_ACCEPTED = "HTTP_ACCEPT_LANGUAGE"
+
+
+@cache
+def _languages() -> frozenset[str]:
+    return frozenset(code for code, _ in settings.LANGUAGES)
+
+
+@lru_cache(maxsize=256)
+def _of_browser(chosen: str | None, accepted: str | None) -> str:
+    """The language of a browser that says so: Django's own answer, remembered."""
+    request = HttpRequest()
+    request.COOKIES = {settings.LANGUAGE_COOKIE_NAME: chosen} if chosen is not None else {}
+    request.META = {_ACCEPTED: accepted} if accepted is not None else {}
+    return translation.get_language_from_request(request)
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo:

@@ -40,8 +40,8 @@ class Asker:
             "HTTP_USER_AGENT": "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 Chrome/130.0.0.0",
         }
 
-    def get(self, path: str, query: str = "") -> bytes:
-        """The body of a page, as it would go out. Fails for anything but 200."""
+    def get(self, path: str, query: str = "", *, expected: str = "200 OK") -> bytes:
+        """The body of a page, as it would go out. Fails for any other status than the one expected."""
         status: list[str] = []
         environ = {**self._environ, "PATH_INFO": path, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
         answer = self._application(environ, lambda said, headers, error=None: status.append(said))
@@ -49,5 +49,5 @@ class Asker:
         close = getattr(answer, "close", None)
         if close is not None:
             close()
-        assert status == ["200 OK"], status
+        assert status == [expected], status
         return body

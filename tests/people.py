@@ -30,7 +30,8 @@ class Person:
 
     visitor: Visitor
     asker: Asker
-    addresses: tuple[str, str]  # Of the list and of its codes.
+    addresses: tuple[str, str, str]  # Of the list, of its codes, of a look at it.
+    shown: str  # What the page says of itself when it looks.
 
     @classmethod
     def with_accounts(cls, count: int) -> Person:
@@ -38,8 +39,9 @@ class Person:
         address, zone = f"person-{next(_numbers)}@example.org", "Europe/Berlin"
         visitor = factories.enrolled(address, name="Phone", type="android", time_zone=zone)
         listed(visitor, count)
-        addresses = reverse("accounts:list"), reverse("accounts:codes")
-        return cls(visitor, Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor)), addresses)
+        addresses = reverse("accounts:list"), reverse("accounts:codes"), reverse("accounts:look")
+        asker = Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor))
+        return cls(visitor, asker, addresses, shown=f"v={visitor.vault.row.version}&n=one&open=")
 
     def page(self) -> bytes:
         """The list."""
@@ -48,6 +50,10 @@ class Person:
     def refresh(self, query: str) -> bytes:
         """Codes from an instant on."""
         return self.asker.get(self.addresses[1], query)
+
+    def look(self) -> bytes:
+        """A look at what is shown already: there is nothing new."""
+        return self.asker.get(self.addresses[2], self.shown, expected="204 No Content")
 
 
 def listed(visitor: Visitor, count: int) -> None:

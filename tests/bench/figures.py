@@ -102,6 +102,14 @@ FIGURES = (
         goal=0.6,
     ),
     Figure(
+        "look",
+        "CPU of one look with nothing new at a list of 100 accounts (204, the list unopened) ÷ an empty view for a "
+        "signed-in person of a stock Django + allauth project",
+        lambda run: run.inside.ratio("look_100", "stock"),
+        floor=0.6,
+        goal=0.4,
+    ),
+    Figure(
         "page",
         f"CPU of the list of 100 accounts with its {AHEAD * 100:,} codes ÷ (unsealing and parsing the list once + that "
         "many bare codes)",

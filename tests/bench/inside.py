@@ -88,6 +88,7 @@ class Inside:
         }
         for size, person in self.people.items():
             acts[f"page_{size}"] = lambda person=person, times=_TIMES[size]: [person.page() for _ in range(times)]
+            acts[f"look_{size}"] = lambda person=person: [person.look() for _ in range(_EMPTY)]
             acts[f"refresh_{size}"] = lambda person=person, times=_TIMES[size]: [
                 person.refresh(self._query) for _ in range(times)
             ]
@@ -95,6 +96,7 @@ class Inside:
 
     def _each(self, took: dict[str, list[float]]) -> dict[str, list[float]]:
         times = {f"{kind}_{size}": count for size, count in _TIMES.items() for kind in ("page", "refresh")}
+        times |= {f"look_{size}": _EMPTY for size in SIZES}
         times |= {"stock": _EMPTY, "stock_kept": _EMPTY, "bare_open": _TIMES[100]}
         return {name: [seconds / times.get(name, 1) for seconds in rounds] for name, rounds in took.items()}
 

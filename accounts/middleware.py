@@ -16,6 +16,7 @@ from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.exceptions import PermissionDenied
@@ -219,6 +220,18 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(name)
     except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
         return zoneinfo.ZoneInfo(settings.TIME_ZONE)
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Django's, which sends who is signed out to the sign-in; for htmx by its own header, not into a part of a page."""
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+        """To the sign-in, and from there back to the page."""
+        response = super().handle_no_permission(request, view_func)
+        if request.headers.get("HX-Request"):
+            # The page that shows the part asks again itself, on its GET.
+            return HttpResponse(headers={"HX-Refresh": "true"})
+        return response
 
 
 class NoSuspendedPost:

@@ -171,3 +171,14 @@ def test_policy_is_what_django_csp_writes(rf: RequestFactory, monkeypatch: Any, 
     ours, theirs = (middleware(view)(rf.get("/")).headers for middleware in (ContentPolicy, CSPMiddleware))
 
     assert dict(ours) == dict(theirs)
+
+
+def test_part_of_a_page_is_never_the_sign_in(alice_phone: Visitor) -> None:
+    """Whose session ended while the page was open: htmx loads the page anew, which leads to the sign-in."""
+    alice_phone.client.logout()
+
+    part = alice_phone.client.get(LIST, headers={"HX-Request": "true"})
+    whole = alice_phone.client.get(LIST)
+
+    assert [part.status_code, part.headers.get("HX-Refresh"), part.content] == [200, "true", b""]
+    assert whole.headers["Location"].startswith(reverse("account_login"))

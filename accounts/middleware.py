@@ -225,7 +225,7 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
 class SignInRequired(LoginRequiredMiddleware):
     """Django's, which sends who is signed out to the sign-in; for htmx by its own header, not into a part of a page."""
 
-    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:
+    def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:  # type: ignore[override]
         """To the sign-in, and from there back to the page."""
         response = super().handle_no_permission(request, view_func)
         if request.headers.get("HX-Request"):

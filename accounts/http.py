@@ -127,6 +127,13 @@ def said(request: HttpRequest, sentence: str, *, undo: str = "", error: bool = F
     messages.add_message(request, messages.ERROR if error else messages.SUCCESS, sentence, extra_tags=undo)
 
 
+def too_many_devices() -> str:
+    """Why this browser does not become a device, whatever door was opened."""
+    return _("You have %(most)d devices, as many as one person can have. Remove one first.") % {
+        "most": devices.MOST_DEVICES
+    }
+
+
 def being_deleted() -> str:
     """What a change is answered with while the person leaves."""
     return _("Nothing was changed. Your Authweb account will be deleted; until then the list can only be read.")

@@ -189,14 +189,17 @@ _SHOWN = tuple(tag for tag, line in TAGS.items() if line.shown)
 
 
 def unseen(user: User, device: Device, *, at: datetime) -> list[Event]:
-    """What a device is to be told: done elsewhere in the last 30 days, not yet answered "OK" there, the newest first.
+    """What a device is to be told: done elsewhere in the last 30 days, not yet answered "OK" there, the oldest first.
+
+    A few at a time, each of them once: what comes later pushes none of them out.
 
     Where there is nothing, this costs no query.
     """
     since = max(device.notices_seen_at or device.made_at, at - NOTICED_FOR)
     if user.noticed_at is None or user.noticed_at <= since:
         return []
-    return list(Event.objects.filter(user=user, tag__in=_SHOWN, at__gt=since).exclude(device=device)[:_MOST_NOTICES])
+    told = Event.objects.filter(user=user, tag__in=_SHOWN, at__gt=since).exclude(device=device)
+    return list(told.order_by("at", "pk")[:_MOST_NOTICES])
 
 
 def seen(device: Device, event_id: int) -> None:

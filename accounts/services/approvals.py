@@ -89,10 +89,11 @@ def ask(
     """Ask for a list of this person's, open in other browsers: a device without a key, ten minutes long.
 
     What this browser asked `before` is replaced. Every request counts. Raises TooManyTries with the time of the next,
-    DeviceGone for an id that is in use.
+    DeviceGone for an id that is in use, TooManyDevices.
     """
     attempts.count([(APPROVALS_OF_LIST, attempts.of_list(vault.pk))], at=at)
     with transaction.atomic():
+        Vault.objects.select_for_update().get(pk=vault.pk)  # Of two clicks at once one comes after the other.
         if before is not None:
             Device.objects.filter(pk=before.device.pk, slots__kind=SlotKind.APPROVAL).delete()
         device, cookie = devices.add_row(user, new, at=at)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from datetime import datetime
 
@@ -13,7 +12,7 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
 
-from accounts.models import Device, User
+from accounts.models import Device, User, Vault
 from accounts.services import activity, attempts, notices
 from accounts.services.activity import Tag
 
@@ -73,6 +72,7 @@ def expire(at: datetime) -> int:
     for pk in list(User.objects.filter(deletes_at__lte=at).order_by("deletes_at").values_list("pk", flat=True)):
         try:
             with transaction.atomic():
+                list(Vault.objects.select_for_update().filter(user=pk).order_by("pk"))  # First, as every change does.
                 user = User.objects.select_for_update().filter(pk=pk, deletes_at__lte=at).first()
                 if user is None:
                     continue  # Undone meanwhile, or another run was quicker.
@@ -93,7 +93,7 @@ def _delete(user: User) -> None:
     for list_id in user.vaults.values_list("pk", flat=True):
         attempts.forget_list(list_id)
     LogEntry.objects.filter(object_id__in=ids).delete()  # What staff did to them; what they did themselves cascades.
-    _end_sessions(str(user.pk), {str(user.pk), *addresses})
+    _end_sessions(str(user.pk), {str(user.pk), *(address.casefold() for address in addresses)})
     notices.say_goodbye(user)
     user.delete()
 
@@ -110,6 +110,10 @@ def _end_sessions(user_id: str, names: set[str]) -> None:
         Session.objects.filter(pk__in=ended[start : start + 200]).delete()
 
 
-def _mentions(data: dict[str, object], names: set[str]) -> bool:
-    text = json.dumps(data, default=str, ensure_ascii=False).casefold()
-    return any(json.dumps(name, ensure_ascii=False).strip('"').casefold() in text for name in names)
+def _mentions(data: object, names: set[str]) -> bool:
+    """Whether one of the names stands in it as a whole, however deep."""
+    if isinstance(data, dict):
+        return any(_mentions(value, names) for value in data.values())
+    if isinstance(data, list | tuple):
+        return any(_mentions(value, names) for value in data)
+    return isinstance(data, str) and data.casefold() in names

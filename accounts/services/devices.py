@@ -29,6 +29,7 @@ from accounts.vault.errors import VaultError
 from accounts.vault.keys import DeviceCookie
 
 MOST_LISTS = 20
+MOST_DEVICES = 50
 COOKIE_AGE = timedelta(days=400)  # The most a browser keeps.
 _COOKIE_SENT_AGAIN = timedelta(days=7)
 _SEEN_AGAIN = timedelta(hours=1)
@@ -42,6 +43,10 @@ class HasList(Exception):
 
 class TooManyLists(Exception):
     """One person keeps that many lists and no more."""
+
+
+class TooManyDevices(Exception):
+    """One person has that many devices and no more."""
 
 
 class DeviceGone(Exception):
@@ -114,7 +119,7 @@ def enrol(user: User, vault: Vault, key: keys.VaultKey, new: NewDevice, *, at: d
 
 @sensitive_variables()
 def add_row(user: User, new: NewDevice, *, at: datetime) -> tuple[Device, DeviceCookie]:
-    """A device without a slot yet, and its cookie. Raises DeviceGone for an id that is in use.
+    """A device without a slot yet, and its cookie. Raises DeviceGone for an id that is in use, TooManyDevices.
 
     One of the same id that never opened anything is what a first of two clicks left behind: it goes.
     """
@@ -122,6 +127,8 @@ def add_row(user: User, new: NewDevice, *, at: datetime) -> tuple[Device, Device
     untouched = twice.filter(user=user).exclude(slots__kind=SlotKind.BROWSER, slots__used_at__isnull=False)
     if twice.exists() and not untouched.delete()[0]:
         raise DeviceGone
+    if user.devices.filter(removed_at=None).count() >= MOST_DEVICES:
+        raise TooManyDevices
     device_key = keys.new_device_key()
     device = Device(id=new.id, user=user, name=new.name, type=new.type, made_at=at, seen_at=at, cookie_sent_at=at)
     device.verifier = keys.device_verifier(device_key, device.id.bytes)
@@ -242,7 +249,12 @@ def of(user: User, device_id: UUID) -> Device:
 
 @transaction.atomic
 def rename(device: Device, name: str, *, at: datetime) -> None:
-    """Give a device another name."""
+    """Give a device another name. Raises DeviceGone for a browser that only asks for a list.
+
+    Its name stands above the field for its letters: it is fixed before there are any.
+    """
+    if KeySlot.objects.filter(device=device, kind=SlotKind.APPROVAL).exists():
+        raise DeviceGone
     if device.name != name:
         device.name = name
         device.save(update_fields=["name"])

@@ -69,9 +69,10 @@ def enter_by(slot: KeySlot, key: VaultKey, new: NewDevice, *, tag: Tag, at: date
 
     Raises WrongKey when it opens no state of the list, NoSuchDoor when the slot was removed meanwhile.
     """
-    vault = Vault.objects.select_for_update().select_related("user").get(pk=slot.vault_id)
+    vault = Vault.objects.select_for_update(of=("self",)).select_related("user").filter(pk=slot.vault_id).first()
     # Not told by `wrapped`: while words were stretched, a newer pepper may have wrapped them anew.
-    if not KeySlot.objects.filter(pk=slot.pk, salt=slot.salt, credential=slot.credential).update(used_at=at):
+    same = KeySlot.objects.filter(pk=slot.pk, salt=slot.salt, credential=slot.credential)
+    if vault is None or not same.update(used_at=at):
         raise NoSuchDoor
     if not vaults.opens(vault, key):
         raise WrongKey(Reason.SLOT_INNER)

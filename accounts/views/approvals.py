@@ -14,13 +14,23 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.forms import DoorForm
 from accounts.forms_keys import LettersForm
-from accounts.http import UserRequest, VaultRequest, fresh_sign_in, go, network_of, page, said, vault_required
+from accounts.http import (
+    UserRequest,
+    VaultRequest,
+    fresh_sign_in,
+    go,
+    network_of,
+    page,
+    said,
+    too_many_devices,
+    vault_required,
+)
 from accounts.models import KeySlot
 from accounts.services import approvals, devices
 from accounts.services import doors as doors_of_lists
 from accounts.services.approvals import Asked, NoSuchRequest, OtherLetters, RequestOver, State
 from accounts.services.attempts import TooManyTries
-from accounts.services.devices import DeviceGone
+from accounts.services.devices import DeviceGone, TooManyDevices
 from accounts.services.doors import NoSuchDoor
 from accounts.vault.errors import WrongKey
 from accounts.views import doors
@@ -51,6 +61,9 @@ def ask(request: UserRequest) -> HttpResponse:
     except TooManyTries as error:
         next_at = date_format(timezone.localtime(error.next_at), "H:i")
         said(request, _("This list was asked for five times within an hour. Ask again at %s.") % next_at, error=True)
+        return go(request, "accounts:open", query=query)
+    except TooManyDevices:
+        said(request, too_many_devices(), error=True)
         return go(request, "accounts:open", query=query)
     except DeviceGone:
         said(request, _("This page was out of date. Ask from here."), error=True)

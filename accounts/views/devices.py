@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
-from accounts.http import UserRequest, being_deleted, fresh_sign_in, go, network_of, page, said
+from accounts.http import UserRequest, being_deleted, fresh_sign_in, go, network_of, page, said, too_many_devices
 from accounts.models import Device
 from accounts.services import approvals, devices, vaults
 from accounts.services.devices import NewDevice
@@ -46,6 +46,9 @@ def set_up(request: UserRequest, template: str, *, separate: bool) -> HttpRespon
             return go(request, "accounts:open")
         except devices.TooManyLists:
             form.add_error(None, _("You have 20 lists, as many as one person can keep. Remove a device of one first."))
+            return page(request, template, {"form": form})
+        except devices.TooManyDevices:
+            form.add_error(None, too_many_devices())
             return page(request, template, {"form": form})
         except vaults.BeingDeleted:
             form.add_error(None, being_deleted())
@@ -91,7 +94,10 @@ def rename(request: UserRequest, device_id: UUID) -> HttpResponse:
     device = _device(request, device_id)
     form = RenameDeviceForm(request.POST if request.method == "POST" else None, initial={"name": device.name})
     if request.method == "POST" and form.is_valid():
-        devices.rename(device, form.cleaned_data["name"], at=timezone.now())
+        try:
+            devices.rename(device, form.cleaned_data["name"], at=timezone.now())
+        except devices.DeviceGone:
+            raise Http404 from None
         return go(request, "accounts:devices")
     return page(request, "accounts/device_rename.html", {"form": form, "device": device})
 

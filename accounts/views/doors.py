@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn.internal.flows import did_use_passwordless_login
-from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.forms import NameDeviceForm
+from accounts.forms import NameDeviceForm, clean_line
 from accounts.http import UserRequest, go, page
 from accounts.models import DeviceType
 from accounts.services import approvals, devices, doors
@@ -90,7 +90,7 @@ def context_of(request: UserRequest, found: Doors) -> dict[str, object]:
     return {
         "doors": found,
         "allowed": json.dumps([encoding.b64url(credential) for credential in doors.passkeys(request.user)]),
-        "rp": urlsplit(settings.SITE_URL).hostname,
+        "rp": relying_party(),
         "list": found.vault.pk,
         "device_id": uuid4(),
         "device_name": called or _("This browser"),
@@ -104,6 +104,11 @@ def new_device(request: UserRequest, device_id: UUID) -> NewDevice | None:
     return NewDevice(device_id, called or str(_("This browser")), DeviceType(type)) if type else None
 
 
+def relying_party() -> str:
+    """Whose passkeys they are, exactly and for ever: those that sign in have the same."""
+    return str(get_adapter().get_public_key_credential_rp_entity()["id"])
+
+
 def _signed_in_by_passkey(request: UserRequest) -> bool:
     """Whether this session was begun by a passkey: then one more touch of it is the shortest way."""
     return did_use_passwordless_login(request, request.user)
@@ -115,6 +120,10 @@ def _called(request: UserRequest) -> tuple[str, str]:
     if named:
         return str(named["name"]), str(named["type"])
     called, type = devices.detect(request.headers.get("User-Agent", ""))
+    try:
+        called = clean_line(called)
+    except ValidationError:
+        called = ""  # A browser may say anything; in a name stands what can be shown.
     return called, type.value if type else ""
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+from allauth.core import ratelimit
 from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
@@ -20,10 +21,21 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import sentences
 from accounts.forms_keys import OpenByWordsForm, OwnWordsForm, TypedBackForm
-from accounts.http import UserRequest, VaultRequest, changing, fresh_sign_in, go, network_of, page, said, vault_required
+from accounts.http import (
+    UserRequest,
+    VaultRequest,
+    changing,
+    fresh_sign_in,
+    go,
+    network_of,
+    page,
+    said,
+    too_many_devices,
+    vault_required,
+)
 from accounts.services import devices, held_keys, word_list, words
 from accounts.services.attempts import WORDS_OF_LIST, TooManyTries
-from accounts.services.devices import DeviceGone, NewDevice
+from accounts.services.devices import DeviceGone, NewDevice, TooManyDevices
 from accounts.services.doors import Doors, NoSuchDoor
 from accounts.services.vaults import DraftGone
 from accounts.services.word_list import NotInList, OtherNumber
@@ -78,7 +90,7 @@ def open_list(request: UserRequest) -> HttpResponse:
 def _typed(request: UserRequest) -> Mapping[str, str]:
     """What was sent; with the neighbour in place of a word, where its button was pressed."""
     typed = request.POST.get("words", "")
-    if "take" in request.POST:
+    if "take" in request.POST and len(typed) <= words.MOST_TYPED:
         typed = word_list.corrected(typed, request.POST["take"])
     return {"device_id": request.POST.get("device_id", ""), "words": typed}
 
@@ -95,6 +107,8 @@ def _opened(
         enrolled = words.open_list(request.user, found.vault.pk, read, new, network=network_of(request), at=at)
     except NoSuchDoor:
         return go(request, "accounts:open", query=query)
+    except TooManyDevices:
+        form.add_error("words", too_many_devices())
     except DeviceGone:
         said(request, _("This page was out of date. Type the words here."), error=True)
         return go(request, "accounts:open-words", query=query)
@@ -229,6 +243,9 @@ def own(request: VaultRequest) -> HttpResponse:
     held = held_keys.of(request.vault.row)
     form = OwnWordsForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
+        limited: HttpResponse | None = ratelimit.consume_or_429(request, action="make_words", user=request.user)
+        if limited:
+            return limited  # Each takes one of two turns that everybody waits for.
         try:
             words.make(request.vault, words.judge(form.cleaned_data["words"], request.user), at=timezone.now())
         except Guessable as error:

@@ -152,7 +152,9 @@ def test_threats_name_the_tests_that_show_them() -> None:
 
 
 def test_activity_in_the_document_is_the_table() -> None:
-    facts = {"device": "Chrome on Linux", "asked": "Firefox on Mac", "name": "Keychain", "day": "2026-05-03", "count": 2}
+    facts = {"device": "Chrome on Linux", "asked": "Firefox on Mac", "name": "Keychain", "day": "2026-05-03"} | {
+        "count": 2
+    }
 
     assert rows_of((ROOT / "docs/activity.md").read_text()) == [
         [f"`{tag}`", activity.sentence_of(tag, facts), str(GROUPS[line.group]), "yes" if line.mailed else "–"]

@@ -647,3 +647,38 @@ def test_network_is_no_address(alice_phone: Visitor) -> None:
 
     assert bytes(asked.slot.network) == attempts.network("192.0.2.7")
     assert "192.0.2.7" not in stored.everything()
+
+
+@pytest.mark.row("T41")
+def test_name_above_the_field_for_the_letters_is_fixed_before_there_are_any(alice_phone: Visitor) -> None:
+    """A thief with a session would put the letters there, for the owner to copy."""
+    at = timezone.now()
+    asked = ask(alice_phone, at=at)
+
+    with pytest.raises(DeviceGone):
+        devices.rename(asked.device, f"Type {approvals.letters(asked)}", at=at)
+    approve(alice_phone, asked, at=at)
+    approvals.finish(again(asked), at=at)
+    devices.rename(Device.objects.get(pk=asked.device.pk), "Werkstatt-PC", at=at)
+
+    assert [device.name for device in Device.objects.filter(user=alice_phone.user).order_by("made_at")] == [
+        "Alice's phone",
+        "Werkstatt-PC",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_double_click_on_asking_asks_once(alice_phone: Visitor) -> None:
+    at, new, row = timezone.now(), NewDevice(uuid4(), "Laptop", DeviceType.COMPUTER), factories.vault_of(alice_phone)
+
+    def click(_: int) -> Asked:
+        try:
+            return approvals.ask(alice_phone.user, row, new, network=HOME, at=at)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        clicks = list(pool.map(click, range(4)))
+
+    (slot,) = KeySlot.objects.filter(kind=SlotKind.APPROVAL)
+    assert [len(clicks), slot.device_id] == [4, new.id]

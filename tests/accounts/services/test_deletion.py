@@ -155,6 +155,23 @@ def test_tries_counted_under_an_older_pepper_go_too(alice_phone: Visitor, newer_
     assert Attempt.objects.count() == 1  # Of the list of somebody else.
 
 
+def test_waiting_sign_in_of_somebody_with_a_longer_address_goes_on(db: None) -> None:
+    leaver = factories.create_user("n@example.org")
+    waiting = {}
+    for address in ("ann@example.org", "N@example.org"):
+        waiting[address] = SessionStore()
+        waiting[address]["account_login"] = {"email": address, "tries": [1, {"to": address}]}
+        waiting[address].save()
+    deletion.ask(leaver, at=timezone.now())
+
+    deletion.expire(at_of(leaver))
+
+    assert {name: session.exists(session.session_key) for name, session in waiting.items()} == {
+        "ann@example.org": True,
+        "N@example.org": False,
+    }
+
+
 @pytest.mark.article("G-29")
 @pytest.mark.row("T47")
 def test_nothing_goes_before_the_second_and_on_it_all_does(alice_phone: Visitor, bob: Visitor) -> None:

@@ -191,3 +191,19 @@ def test_vault_key_of_another_device_does_not_fit(alice_phone: Visitor, bob: Vis
 )
 def test_browser_is_detected_by_what_it_says(agent: str, name: str, type: str | None) -> None:
     assert devices.detect(agent) == (name, type)
+
+
+def test_fifty_devices_are_the_most(alice_phone: Visitor) -> None:
+    """Whoever has words or a passkey could make them without end, with a mail for each."""
+    vault, at = alice_phone.vault, timezone.now()
+    made = [
+        devices.enrol(alice_phone.user, vault.row, vault.key, NewDevice(uuid4(), str(n), DeviceType.IOS), at=at)
+        for n in range(49)
+    ]
+
+    with pytest.raises(devices.TooManyDevices):
+        devices.enrol(alice_phone.user, vault.row, vault.key, NewDevice(uuid4(), "One more", DeviceType.IOS), at=at)
+    devices.remove(made[0].device, at=at, by=None)
+    devices.enrol(alice_phone.user, vault.row, vault.key, NewDevice(uuid4(), "One more", DeviceType.IOS), at=at)
+
+    assert alice_phone.user.devices.enrolled().count() == 50

@@ -13,8 +13,10 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from accounts.models import Device, DeviceType
-from accounts.services import devices
+from accounts.services import devices, passkeys, words
 from accounts.services.devices import NewDevice
+from accounts.vault.encoding import b64url
+from accounts.vault.keys import Costs, Secret
 from tests import factories
 from tests.factories import Visitor
 
@@ -87,3 +89,38 @@ def test_other_lists_are_one_click_away_and_those_of_others_are_not(alice_elsewh
 
     assert [newest, chosen, foreign, nonsense] == ["Laptop", "Alice's phone", "Laptop", "Laptop"]
     assert UUID(str(client.get(OPEN, {"list": older.pk}).context["list"])) == older.pk
+
+
+def test_browser_of_a_name_that_cannot_be_shown_is_called_this_browser(alice_elsewhere: Visitor) -> None:
+    agent = {"User-Agent": "Mozilla/5.0 (Linux; Android 15; A\x85Bcc: x) Chrome/130.0"}
+
+    page = said(alice_elsewhere.client.get(OPEN, headers=agent))
+
+    assert "It will be called 'This browser', Android." in page
+
+
+@pytest.mark.parametrize("door", ["open-approve", "open-passkey", "open-words"])
+def test_who_has_fifty_devices_is_told_so_at_every_door(alice_phone: Visitor, door: str) -> None:
+    Device.objects.bulk_create(
+        Device(
+            user=alice_phone.user,
+            name=str(number),
+            type=DeviceType.IOS,
+            verifier=bytes(32),
+            made_at=timezone.now(),
+            seen_at=timezone.now(),
+            cookie_sent_at=timezone.now(),
+        )
+        for number in range(49)
+    )
+    vault, at = alice_phone.vault, timezone.now()
+    six = "granite ladle marigold hexagon kettle lantern"
+    words.make(vault, six, at=at, costs=Costs(8 * 1024, 1, 1))
+    passkeys.add(vault, b"one", (Secret(bytes(32)), Secret(bytes(32))), "Keychain", at=at)
+    elsewhere = factories.at_another_browser(alice_phone).client
+    data = {"device_id": str(uuid4()), "words": six, "credential": b64url(b"one"), "output": b64url(bytes(32))}
+
+    answer = elsewhere.post(reverse(f"accounts:{door}"), data, headers=FIREFOX, follow=True)
+
+    assert "You have 50 devices, as many as one person can have. Remove one first." in said(answer)
+    assert Device.objects.count() == 50

@@ -309,6 +309,27 @@ def test_ok_leaves_what_came_after_the_page_was_loaded(alice_phone: Visitor, ali
     assert told(alice_phone) == ["The words that opened your list were removed."]
 
 
+def test_many_acts_push_none_out_before_it_was_told(alice_phone: Visitor) -> None:
+    """Who breaks in cannot hide the first line behind later ones: five at a time are told, the oldest first."""
+    create_entry(on=alice_phone)
+    at = timezone.now()
+    for number in range(7):
+        name = f"Browser {number}"
+        laptop = factories.with_another_device(alice_phone, name=name, type="computer")
+        activity.record(
+            Tag.DEVICE_OPENED_BY_WORDS, user=alice_phone.user, device=laptop.device, at=at + timedelta(seconds=number)
+        )
+
+    pages = []
+    while sentences := told(alice_phone):
+        pages.append([sentence.rpartition(" ")[2] for sentence in sentences])
+        until = re.search(r'name="until" value="(\d+)"', page(alice_phone))
+        assert until is not None
+        alice_phone.client.post(SEEN, {"until": until[1]})
+
+    assert pages == [["4.", "3.", "2.", "1.", "0."], ["6.", "5."]]
+
+
 def test_own_act_hides_nothing_that_another_device_did(alice_phone: Visitor, alice_laptop: Visitor) -> None:
     create_entry(on=alice_phone)
     at = timezone.now()

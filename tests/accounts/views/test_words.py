@@ -90,6 +90,16 @@ def test_word_that_is_none_is_named_and_its_neighbour_taken_by_a_button(elsewher
     assert [Attempt.objects.count(), Device.objects.count()] == [0, 1]
 
 
+def test_more_than_may_be_typed_is_not_read_to_be_put_right(elsewhere: Visitor) -> None:
+    """Reading grows with the square of the text: a megabyte would hold a worker for minutes."""
+    typed = "acid " * 100 + "marigld"
+
+    answer = send(elsewhere, typed, take="marigold")
+
+    assert "That is too long: 500 characters are the most." in said(answer)
+    assert answer.context["form"]["words"].value() == typed
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
@@ -343,6 +353,15 @@ def test_own_words_are_typed_twice_and_judged(alice_phone: Visitor) -> None:
     assert {sentence: sentence in said(answer) for sentence, answer in answers.items()} == dict.fromkeys(answers, True)
     assert [answer.content.count(b"Katze") for answer in answers.values()] == [0] * 7
     assert [refused, made.headers["Location"]] == [0, KEYS]
+
+
+def test_own_words_are_made_ten_times_an_hour(alice_phone: Visitor) -> None:
+    """Each takes one of the two turns that everybody waits for."""
+    guessable = {"words": "1234567890123", "again": "1234567890123"}
+
+    answers = [alice_phone.client.post(reverse("accounts:words-own"), guessable).status_code for _ in range(11)]
+
+    assert answers == [200] * 10 + [429]
 
 
 def test_person_who_leaves_makes_no_words(alice_phone: Visitor) -> None:

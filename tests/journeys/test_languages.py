@@ -23,6 +23,7 @@ ENTRANCES = (
 PAGES = (
     *(f"accounts:{name}" for name in ("list", "order", "trash", "add", "add-other", "devices", "activity")),
     *(f"accounts:{name}" for name in ("settings", "settings-codes", "settings-appearance", "settings-sign-in")),
+    *(f"accounts:{name}" for name in ("keys", "way-back", "words-new", "words-own", "passkey-new", "delete-account")),
     *("account_change_password", "account_email", "mfa_activate_totp", "mfa_add_webauthn", "account_logout"),
 )
 # Two fifths more of each text; codes and what is not seen stay.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID, uuid4
 
 import pyotp
 from django.core import mail
@@ -15,11 +17,20 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Device, KeySlot, SlotKind, User
+from accounts.vault.encoding import b64url
+from accounts.vault.keys import DeviceCookie, plain
 from tests import pictures
 from tests.attacks import canaries
 from tests.attacks.canaries import ISSUERS, NAMES, NOTES, SECRETS, base32
+from tests.factories import Visitor
 
 EMAIL, PASSWORD = "petra@example.org", "a password of petra's own"
+FIREFOX = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"}
+WRONG_WORDS, OWN_WORDS = "abacus zoology kettle ladle granite lantern", "Walnuss Kanarienvogel Mitternacht"
+OWN_MISTYPED = "Haselnuss Zeisig Mittagsruhe"
+OUTPUT, OTHER_OUTPUT = (hashlib.sha256(b"canary, output %d" % number).digest() for number in range(2))
+CREDENTIAL = b"petra's passkey"
 
 
 @dataclass
@@ -30,14 +41,31 @@ class Life:
     seed: str = ""
     recovery_codes: list[str] = field(default_factory=list)
     answers: list[tuple[str, bytes]] = field(default_factory=list)
+    keys: dict[str, bytes] = field(default_factory=dict)  # What opens her list, and must stand nowhere.
+
+    def elsewhere(self) -> Life:
+        """The same life at another browser, where she signs in; what it answers and holds is kept together."""
+        there = replace(self, client=Client(headers=FIREFOX))
+        there.get("account_login")
+        there.post("account_login", login=EMAIL, password=PASSWORD)
+        return there
+
+    def say_who(self) -> None:
+        """Sign in once more, for what asks for a fresh sign-in."""
+        self.get("account_reauthenticate")
+        self.post("account_reauthenticate", password=PASSWORD)
+
+    def keep_cookie(self, name: str) -> None:
+        """The key of this browser must stand nowhere."""
+        self.keys[f"key of {name}"] = DeviceCookie.from_text(self.device_cookie).key.reveal()
 
     def get(self, page: str, /, *args: Any, query: Mapping[str, str] | None = None) -> HttpResponse:
         """A page."""
         return self._kept(page, self.client.get(reverse(page, args=args), query or {}))
 
-    def post(self, page: str, /, *args: Any, **data: Any) -> HttpResponse:
+    def post(self, page: str, /, *args: Any, query: Mapping[str, str] | None = None, **data: Any) -> HttpResponse:
         """A form, sent."""
-        return self._kept(page, self.client.post(reverse(page, args=args), data))
+        return self._kept(page, self.client.post(reverse(page, args=args), data, query_params=query))
 
     def send(self, page: str, /, *args: Any, **data: Any) -> HttpResponse:
         """A form, opened first and sent with all that stood in it."""
@@ -81,7 +109,7 @@ def mailed_code() -> str:
 
 
 def lived() -> Life:
-    """Sign-up, set-up, every way of adding, every change, second factor, recovery codes, signing in again."""
+    """Sign-up, set-up, every way of adding, every change, keys of every kind, second factor, signing in again."""
     life = Life()
     life.get("welcome")
     life.post("account_signup", email=EMAIL, password1=PASSWORD, password2=PASSWORD)
@@ -89,8 +117,16 @@ def lived() -> Life:
     life.send("accounts:start", name="Petra's phone", type="android")
     _add(life)
     _change(life)
+    life.keep_cookie("the phone")
+    _make_words(life)
+    _approve(life)
+    _type_words(life)
+    _use_passkey(life)
+    _remove_keys(life)
+    _leave_and_stay(life)
     _second_factor(life)
     _sign_in_again(life)
+    life.keys["key of the list"] = _key_of_list(life)
     life.get("accounts:list", query={"q": NAMES["name 0"].decode()})
     return life
 
@@ -170,9 +206,136 @@ def _change(life: Life) -> None:
     life.get("accounts:activity")
 
 
+# -- Keys -------------------------------------------------------------------------------------------------------------
+
+
+def phrases(name: str, words: str | Sequence[str]) -> dict[str, bytes]:
+    """Words as they may be written: as typed, each two neighbours, and all of them as they are stretched."""
+    each = words.split() if isinstance(words, str) else list(words)
+    pairs = list(zip(each, each[1:], strict=False))
+    forms = [" ".join(each), plain(" ".join(each)), *(between.join(pair) for pair in pairs for between in (" ", ""))]
+    return {f"{name} {number}": form.encode() for number, form in enumerate(forms)}
+
+
+def _make_words(life: Life) -> None:
+    """Shown, typed back wrongly and rightly; drawn once more, and left."""
+    life.say_who()
+    for name in ("six words", "waiting words"):
+        life.get("accounts:keys")
+        life.get("accounts:words-new")
+        draft = _last(life.post("accounts:words-new"))
+        drawn = life.get("accounts:words-confirm", draft).context["drawn"]
+        life.keys |= phrases(name, drawn.words)
+        if name == "six words":  # The others are left lying.
+            first, second = (drawn.words[place - 1] for place in drawn.asked)
+            life.post("accounts:words-confirm", draft, one=second, other=first)
+            done = life.post("accounts:words-confirm", draft, one=first.upper(), other=f" {second}")
+            assert done.headers["Location"] == reverse("accounts:keys")
+            life.get("accounts:words-confirm", draft)
+            six = drawn.words
+    life.keys["six words, typed"] = "-".join(six).encode()
+
+
+def _approve(life: Life) -> None:
+    """Another browser asks, is refused, asks again, is approved after a mistake, and opens the list."""
+    new = life.elsewhere()
+    asked: tuple[list[dict[str, str] | None], ...] = ([{"answer": "refuse"}], [{"letters": "aaaabbbb"}, None])
+    for ask, answers in enumerate(asked):
+        new.get("accounts:open")
+        new.post("accounts:open-approve", device_id=uuid4())
+        shown = str(new.get("accounts:open-waiting").context["letters"])
+        request = KeySlot.objects.get(vault__user__email=EMAIL, kind=SlotKind.APPROVAL).pk
+        for number, form in enumerate((shown, f"{shown[:4]} {shown[4:]}", f"{shown[:4]}</span><span>{shown[4:]}")):
+            life.keys[f"letters {ask} {number}"] = form.encode()
+        life.get("accounts:devices")
+        life.get("accounts:request", request)
+        for answer in answers:
+            life.post("accounts:request", request, **(answer or {"letters": f"{shown[:4]}-{shown[4:]}".lower()}))
+            life.get("accounts:request", request)
+        new.get("accounts:open-waiting")
+        new.post("accounts:open-waiting")
+    new.get("accounts:list")
+    new.keep_cookie("the approved browser")
+
+
+def _type_words(life: Life) -> None:
+    """A third browser: a word that is none, other words, the right ones. Then words of one's own, in a fourth."""
+    life.keys |= phrases("wrong words", WRONG_WORDS)
+    third = life.elsewhere()
+    third.get("accounts:open-words")
+    six = life.keys["six words, typed"].decode()
+    for typed in ("granite ladle marigld", WRONG_WORDS, six):
+        answer = third.post("accounts:open-words", device_id=uuid4(), words=typed)
+    assert answer.headers["Location"] == reverse("accounts:list")
+    third.get("accounts:list")
+    third.keep_cookie("the third browser")
+    third.say_who()
+    third.get("accounts:words-own")
+    third.post("accounts:words-own", words=OWN_WORDS, again=OWN_MISTYPED)
+    third.post("accounts:words-own", words=EMAIL, again=EMAIL)
+    made = third.post("accounts:words-own", words=OWN_WORDS, again=OWN_WORDS)
+    assert made.headers["Location"] == reverse("accounts:keys")
+    life.keys |= phrases("own words", OWN_WORDS)
+    life.keys |= phrases("mistyped own words", OWN_MISTYPED)
+    fourth = life.elsewhere()
+    for typed in (OWN_MISTYPED, OWN_WORDS):
+        answer = fourth.post("accounts:open-words", query={"own": "1"}, device_id=uuid4(), words=typed)
+    assert answer.headers["Location"] == reverse("accounts:list")
+    fourth.keep_cookie("the fourth browser")
+
+
+def _use_passkey(life: Life) -> None:
+    """Added after a mistake, used in a fifth browser after another."""
+    life.keys |= {"output of the passkey": OUTPUT, "another output": OTHER_OUTPUT}
+    life.get("accounts:passkey-new")
+    sent = {"name": "Keychain", "credential": b64url(CREDENTIAL), "first": b64url(OUTPUT)}
+    for second in (OTHER_OUTPUT, OUTPUT):
+        added = life.post("accounts:passkey-new", **sent, second=b64url(second))
+    assert added.json() == {"location": reverse("accounts:keys")}
+    fifth = life.elsewhere()
+    fifth.get("accounts:open")
+    for output in (OTHER_OUTPUT, OUTPUT):
+        used = {"device_id": uuid4(), "credential": b64url(CREDENTIAL), "output": b64url(output)}
+        opened = fifth.post("accounts:open-passkey", **used)
+    assert opened.json() == {"location": reverse("accounts:list")}
+    fifth.get("accounts:list")
+    fifth.keep_cookie("the fifth browser")
+
+
+def _remove_keys(life: Life) -> None:
+    """The browser that was approved, the own words, the passkey."""
+    slots = KeySlot.objects.filter(vault__user__email=EMAIL)
+    device = Device.objects.filter(user__email=EMAIL).order_by("made_at")[1]
+    life.get("accounts:device-remove", device.pk)
+    life.post("accounts:device-remove", device.pk)
+    for slot in slots.filter(kind__in=(SlotKind.WORDS, SlotKind.PASSKEY)):
+        life.get("accounts:key-remove", slot.pk)
+        life.post("accounts:key-remove", slot.pk)
+    life.get("accounts:keys")
+    life.get("accounts:devices")
+
+
+def _leave_and_stay(life: Life) -> None:
+    life.get("accounts:delete-account")
+    life.post("accounts:delete-account", agreed="on")
+    life.get("accounts:list")
+    life.get("accounts:settings")
+    life.post("accounts:delete-account-undo")
+    life.get("accounts:list")
+    assert User.objects.get(email=EMAIL).deletes_at is None
+
+
+def _key_of_list(life: Life) -> bytes:
+    cookie = DeviceCookie.from_text(life.device_cookie)
+    device = Device.objects.select_related("user").get(pk=UUID(bytes=cookie.device))
+    return Visitor(device.user, life.client, device, cookie).vault.key.reveal()
+
+
+# -- Second factor ----------------------------------------------------------------------------------------------------
+
+
 def _second_factor(life: Life) -> None:
-    life.get("account_reauthenticate")
-    life.post("account_reauthenticate", password=PASSWORD)
+    life.say_who()
     page = life.get("mfa_activate_totp")
     life.seed = str(page.context["form"].secret)
     life.post("mfa_activate_totp", code=pyotp.TOTP(life.seed).now())

@@ -22,11 +22,11 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from accounts.models import Device, Event, User
+from accounts.models import Device, Draft, Event, User
+from accounts.vault.encoding import b64url
 from tests import factories
 from tests.attacks import canaries, crawler, life
 from tests.attacks.canaries import ENCODINGS, NOTES, SECRETS, TWENTY, Searched
-from tests.attacks.life import Life
 
 pytestmark = [pytest.mark.row("T25"), pytest.mark.django_db(transaction=True)]
 
@@ -34,6 +34,7 @@ pytestmark = [pytest.mark.row("T25"), pytest.mark.django_db(transaction=True)]
 OF_THE_LIST = {
     "accounts:list",
     "accounts:account",
+    "accounts:look",
     "accounts:edit",
     "accounts:order",
     "accounts:trash",
@@ -42,6 +43,9 @@ OF_THE_LIST = {
     "accounts:next-code",
     "accounts:add-hand",  # Her own form again, after a mistake: the label in it, never the key.
 }
+
+# What else a person is shown while they use it, and where alone.
+SHOWN = re.compile("(six words|waiting words|wrong words|mistyped own words|letters).* in ([a-z:-]+), ")
 
 
 def dump() -> Iterator[tuple[str, bytes]]:
@@ -90,7 +94,7 @@ def test_nothing_at_rest_is_a_secret_or_a_label(
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
     lived = life.lived()
-    everything = Searched.of({**TWENTY, **NOTES, **_of_cookie(lived)})
+    everything = Searched.of({**TWENTY, **NOTES, **lived.keys})
     log = [("the log", written.getvalue().encode())]
     at_once = everything.hits([*dump(), *files(), *log, *mails()])
     call_command("tidy")
@@ -105,20 +109,18 @@ def test_nothing_at_rest_is_a_secret_or_a_label(
     )
 
 
-def _of_cookie(lived: Life) -> dict[str, bytes]:
-    return {"key of the cookie": base64.urlsafe_b64decode(f"{lived.device_cookie}==")[17:]}
-
-
 def test_no_page_gives_a_stored_secret_and_labels_go_to_their_owner_alone() -> None:
     lived = life.lived()
     factories.enrolled("bob@example.org", name="Bob's phone", type="ios")
     staff = factories.visitor("staff@example.org", is_staff=True, is_superuser=True)
     petra = User.objects.get(email=life.EMAIL)
+    drafts = {draft.kind: draft.pk for draft in petra.vaults.get().drafts.order_by("expires_at")}
     values = {
         **crawler.NOBODYS,
         "entry_id": "0" * 32,
-        "device_id": Device.objects.get(user=petra).pk,
-        "draft_id": petra.vaults.get().drafts.latest("expires_at").pk,
+        "device_id": Device.objects.filter(user=petra).earliest("made_at").pk,
+        "draft_id": drafts[Draft.Kind.ADD],
+        "words_id": drafts[Draft.Kind.WORDS],
         "object_id": petra.pk,
     }
     of_petra = list(lived.answers) + list(_crawled(lived.client, values))
@@ -127,7 +129,7 @@ def test_no_page_gives_a_stored_secret_and_labels_go_to_their_owner_alone() -> N
         *_crawled(staff.client, values),
         *_crawled(Client(), values),
     ]
-    secrets = Searched.of({**SECRETS, **_of_cookie(lived)})
+    secrets = Searched.of({**SECRETS, **lived.keys})
     labels = Searched.of({**life.as_visitor_sees(), **NOTES})
 
     elsewhere = [hit for hit in labels.hits(of_petra) if hit.split(" in ")[1].split(",")[0] not in OF_THE_LIST]
@@ -138,12 +140,28 @@ def test_no_page_gives_a_stored_secret_and_labels_go_to_their_owner_alone() -> N
         if not re.search("in mfa_(activate_totp|[a-z]+_recovery)|recovery code [0-9]+ in accounts:add-confirm", hit)
     ]
 
-    assert secrets.hits(of_petra) == []
+    stored = secrets.hits([*of_petra, *((name, as_read(answer)) for name, answer in of_petra)])
+    shown = {(hit[1], hit[2]) for hit in map(SHOWN.match, stored) if hit}
+    told = [hit for hit in stored if not SHOWN.match(hit)]
+
+    assert told == []
+    assert shown == {
+        ("six words", "accounts:words-confirm"),
+        ("waiting words", "accounts:words-confirm"),
+        ("wrong words", "accounts:open-words"),
+        ("mistyped own words", "accounts:open-words"),
+        ("letters", "accounts:open-waiting"),
+    }
     assert secrets.hits(of_others) + labels.hits(of_others) == []
     assert elsewhere == []
     assert once == []
     assert len(labels.hits(of_petra)) > 50
     assert len(of_others) > 300
+
+
+def as_read(page: bytes) -> bytes:
+    """The letters of a page without what stands between them: words that a page shows one below the other."""
+    return re.sub(rb"<[^>]*>|[\d\s]+", b"", page)
 
 
 def _crawled(client: Client, values: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
@@ -208,6 +226,54 @@ def test_planted_leaks_are_found_where_they_would_be(written: io.StringIO) -> No
     }
     if connection.vendor == "sqlite":
         assert [hit for hit in Searched.of(TWENTY).hits(files()) if "name 5" in hit] != []
+
+
+# How each key would come to be written: as somebody types it, sends it, or holds it.
+KEYS = {
+    "six words": (life.phrases("six words", life.WRONG_WORDS), "Typed: zoology KETTLE, then kettle ladle."),
+    "words joined": (life.phrases("words joined", life.WRONG_WORDS), "abacuszoologykettleladlegranitelantern"),
+    "own words": (life.phrases("own words", life.OWN_WORDS), life.OWN_WORDS),
+    "output": ({"output": life.OUTPUT}, b64url(life.OUTPUT)),
+    "key of a browser": ({"key of a browser": life.OTHER_OUTPUT}, b64url(bytes(17) + life.OTHER_OUTPUT)),
+    "letters": ({"letters": b"GAKGWLXV"}, "letters=GAKGWLXV"),
+}
+
+
+@pytest.mark.parametrize("kind", list(KEYS))
+def test_planted_key_is_found_where_it_would_be(kind: str, written: io.StringIO) -> None:
+    """In a row, a session, the cache, the log, a mail, an answer."""
+    looked_for, text = KEYS[kind]
+    user = factories.create_user("bob@example.org")
+    Event(user=user, tag="keys:words:refused", facts={"typed": text}, at=user.date_joined).save()
+    session = SessionStore()
+    session["typed"] = text
+    session.save()
+    cache.set("typed", text, 60)
+    logging.getLogger("accounts").info("refused: %s", text)
+    mail.send_mail("Refused", text, None, ["bob@example.org"])
+
+    places = [*dump(), *mails(), ("the log", written.getvalue().encode()), ("an answer", text.encode())]
+    hits = {hit.partition(" in ")[2].partition(",")[0] for hit in Searched.of(looked_for).hits(places)}
+
+    assert hits == {
+        "accounts_event.facts",
+        "django_session.session_data",
+        "cache.value",
+        "the mail 'Refused'",
+        "the log",
+        "an answer",
+    }
+
+
+def test_words_that_a_page_shows_one_below_the_other_are_found() -> None:
+    page = (
+        b"<ol><li><span>1</span> <span>granite</span></li>\n<li><span>2</span> <span>ladle</span></li></ol>"
+    )
+
+    looked_for = Searched.of(life.phrases("six words", "granite ladle"))
+
+    assert looked_for.hits([("a page", page)]) == []
+    assert looked_for.hits([("a page", as_read(page))]) != []
 
 
 def test_twenty_canaries_are_looked_for_in_24_encodings() -> None:

@@ -9,18 +9,26 @@ from dataclasses import dataclass, field
 from functools import wraps
 from types import SimpleNamespace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.http import HttpRequest, HttpResponse
-from django.test import override_settings
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.test import Client, override_settings
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from django.utils.log import AdminEmailHandler
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
-from accounts.services import codes, devices, keyring, vaults
-from tests.attacks import crawler
+from accounts.models import Draft, KeySlot
+from accounts.services import approvals, codes, deletion, devices, held_keys, keyring, passkeys, vaults, words
+from accounts.services.approvals import Asked
+from accounts.vault import keys
+from accounts.vault.encoding import b64url
+from accounts.vault.keys import Costs, Secret
+from tests import factories
+from tests.attacks import crawler, life
 from tests.factories import Visitor
 
 # What a report must not hold, each by where it is put. Letters alone, so that no escaping hides it.
@@ -32,6 +40,9 @@ CANARIES = {
     "variable": "CanaryInALocalVariable",
     "unicode": "CanaryInUndecodableText",
     "posted": "CanaryInAPostedValue",
+    "words": "CanaryInTypedWords",
+    "letters": "CanaryInTypedLetters",
+    "output": "CanaryInWhatAPasskeyGives",
     "query": "CanaryInTheQuery",
     "file": "CanaryInTheNameOfAFile",
     "cookie": "CanaryInAnotherCookie",
@@ -71,6 +82,15 @@ def written(settings: Any) -> Iterator[Written]:
     yield written
     root.setLevel(level)
     ours.setStream(before)
+
+
+# What pages of keys are sent: each field with the canary of its kind.
+FIELDS = {
+    "secret": CANARIES["posted"],
+    **dict.fromkeys(("words", "again", "one", "other", "take"), CANARIES["words"]),
+    **dict.fromkeys(("credential", "output", "first", "second"), CANARIES["output"]),
+    "letters": CANARIES["letters"],
+}
 
 
 def fail(*_: Any, **__: Any) -> Any:
@@ -136,7 +156,7 @@ def attack(visitor: Visitor, written: Written, *, values: dict[str, Any], step: 
         address = f"{page.address(values)}?q={CANARIES['query']}"
         upload = io.BytesIO(CANARIES["posted"].encode())
         upload.name = f"{CANARIES['file']}.png"
-        for method, data in (("get", None), ("post", {"secret": CANARIES["posted"], "pictures": upload})):
+        for method, data in (("get", None), ("post", {**FIELDS, "pictures": upload})):
             if method == "post":
                 answer = client.post(address, data, headers=headers)
             else:
@@ -182,6 +202,11 @@ def test_failure_of_the_services_under_the_views_shows_nothing(
         (vaults, ("read", "change", "undo", "hold", "look", "take", "mend")),
         (codes, ("ahead", "first", "next_code")),
         (devices, ("of", "has_list", "rename", "remove", "put_back", "set_up")),
+        (held_keys, ("of", "one", "remove", "not_now")),
+        (words, ("begin", "look", "finish", "make", "judge")),
+        (passkeys, ("of", "add")),
+        (approvals, ("of", "approve", "refuse", "pending")),
+        (deletion, ("ask", "undo")),
         (keyring, ("seal", "unseal")),
     ):
         for name in names:
@@ -190,8 +215,119 @@ def test_failure_of_the_services_under_the_views_shows_nothing(
 
     failed, own = attack(alice_phone, written, values=values)
 
-    assert failed > 25
+    assert failed > 35
     assert written.leaks(beside=own) == set()
+
+
+# -- Far below, where the keys are ------------------------------------------------------------------------------------
+
+OUTPUT = b"CanaryOfWhatAPasskeyGivesIs32Byt"
+SIX = life.WRONG_WORDS
+
+
+@dataclass(frozen=True)
+class Act:
+    """A request of somebody who has the right key, and which function of the core fails while it is used."""
+
+    fails: str
+    client: Client
+    address: str
+    data: dict[str, Any]
+
+
+@pytest.fixture
+def acts(alice_phone: Visitor) -> list[Act]:
+    """One at each place where words, a passkey or letters are looked at: doors, making them, approving."""
+    at, elsewhere = timezone.now(), factories.at_another_browser(alice_phone).client
+    words.make(alice_phone.vault, SIX, at=at, costs=Costs(8 * 1024, 1, 1))
+    passkeys.add(alice_phone.vault, b"one", (Secret(OUTPUT), Secret(OUTPUT)), "Keychain", at=at)
+    drawn = {"words": SIX.split(), "asked": [1, 2]}  # Not drawn: any word might stand in a page by itself.
+    draft = vaults.hold(alice_phone.vault, drawn, kind=Draft.Kind.WORDS, at=at).pk
+    asks, approved = (factories.asking(alice_phone, name=name) for name in ("Laptop", "Tablet"))
+    letters = {visitor.device.pk: letters_of(visitor) for visitor in (asks, approved)}
+    slots = {visitor.device.pk: KeySlot.objects.get(device=visitor.device).pk for visitor in (asks, approved)}
+    approvals.approve(alice_phone.vault, slots[approved.device.pk], letters[approved.device.pk], at=at)
+    phone, given = alice_phone.client, b64url(OUTPUT)
+    open_words, confirm = reverse("accounts:open-words"), reverse("accounts:words-confirm", args=[draft])
+    typed = {"device_id": uuid4(), "words": SIX}
+    used = {"device_id": uuid4(), "credential": b64url(b"one"), "output": given}
+    added = {"name": "Second", "credential": b64url(b"two"), "first": given, "second": given}
+    back = {"one": "abacus", "other": "zoology"}
+    own = {"words": SIX, "again": SIX}
+    yes = {"letters": letters[asks.device.pk]}
+    request = reverse("accounts:request", args=[slots[asks.device.pk]])
+    return [
+        Act("stretch", elsewhere, open_words, typed),
+        Act("words_key", elsewhere, open_words, typed),
+        Act("open_slot", elsewhere, open_words, typed),
+        Act("new_device_key", elsewhere, open_words, typed),
+        Act("normalised", phone, reverse("accounts:words-own"), own),
+        Act("stretch", phone, reverse("accounts:words-own"), own),
+        Act("plain", phone, confirm, back),
+        Act("make_slot", phone, confirm, back),
+        Act("passkey_key", elsewhere, reverse("accounts:open-passkey"), used),
+        Act("open_slot", elsewhere, reverse("accounts:open-passkey"), used),
+        Act("make_slot", phone, reverse("accounts:passkey-new"), added),
+        Act("backup_key_of_passkey", phone, reverse("accounts:passkey-new"), added),
+        Act("same_letters", phone, request, yes),
+        Act("seal_key", phone, request, yes),
+        Act("private_half", approved.client, reverse("accounts:open-waiting"), {}),
+        Act("open_key", approved.client, reverse("accounts:open-waiting"), {}),
+        Act("browser_key", approved.client, reverse("accounts:open-waiting"), {}),
+    ]
+
+
+def letters_of(visitor: Visitor) -> str:
+    """What a browser that asks shows."""
+    assert visitor.device is not None
+    assert visitor.cookie is not None
+    slot = KeySlot.objects.select_related("device", "vault").get(device=visitor.device)
+    return approvals.letters(Asked(slot, visitor.device, visitor.cookie))
+
+
+def fail_below(acts: list[Act], written: Written, monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], set[str]]:
+    """The status of each act, and which of all that was sent or held stands in a report."""
+    statuses = []
+    for act in acts:
+        with monkeypatch.context() as patched:
+            patched.setattr(keys, act.fails, fail)
+            answer = crawler.quiet(act.client).post(act.address, act.data, headers=life.FIREFOX)
+        statuses.append(answer.status_code)
+        written.pages.append(crawler.body(answer))
+    sent = {f"{act.fails}: {name}": value for act in acts for name, value in act.data.items() if name in FIELDS}
+    held = {morsel.key: morsel.value for act in acts for morsel in act.client.cookies.values() if morsel.value}
+    raw = {"output, raw": OUTPUT.decode(), "words, joined": keys.plain(SIX)}
+    return statuses, written.leaks(beside={**sent, **held, **raw})
+
+
+@pytest.mark.row("T26")
+@pytest.mark.parametrize("debug", [False, True], ids=["as people see it", "debug"])
+def test_failure_with_the_right_key_in_hand_shows_nothing(
+    debug: bool, acts: list[Act], written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.DEBUG = debug
+
+    statuses, leaks = fail_below(acts, written, monkeypatch)
+
+    assert statuses == [500] * len(acts)
+    assert leaks == set()
+
+
+@pytest.mark.row("T26")
+def test_djangos_own_report_would_show_keys(
+    acts: list[Act], written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """The control: words as typed and as stretched, what a passkey gives as sent and as bytes, letters."""
+    monkeypatch.setattr("django.views.debug.get_exception_reporter_filter", lambda _request: Plain())
+    monkeypatch.setattr("django.views.debug.get_exception_reporter_class", lambda _request: ExceptionReporter)
+    settings.DEBUG = True
+
+    _, leaks = fail_below(acts, written, monkeypatch)
+
+    assert {"stretch: words", "same_letters: letters", "open_slot: output", "make_slot: first"} <= leaks
+
+
+# -- The controls -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.row("T26")
@@ -229,7 +365,8 @@ def test_djangos_own_filter_would_leak(
 
     _, own = attack(alice_phone, written, values=dict(crawler.NOBODYS), step=7)
 
-    assert {"text", "cause", "note", "variable", "posted", "query", "header"} <= written.leaks(beside=own)
+    leaks = written.leaks(beside=own)
+    assert {"text", "cause", "note", "variable", "posted", "query", "header", "words", "letters", "output"} <= leaks
 
 
 @pytest.mark.row("T26")

@@ -81,7 +81,7 @@ def open_list(user: User, credential: bytes, output: Secret, new: NewDevice, *, 
     """What a passkey gives makes a device of the browser; the passkey itself says which list of the person's it opens.
 
     Raises NoSuchDoor where it is none of theirs and where it gives other bytes, alike; Damaged where the slot is
-    altered or the server's key is another; DeviceGone.
+    altered or the server's key is another; DeviceGone, TooManyDevices.
     """
     for slot in KeySlot.objects.of_person(user).filter(kind=SlotKind.PASSKEY, credential=credential):
         place, pepper = (slot.vault_id.bytes, slot.id.bytes), keyring.pepper_of(slot.kid)

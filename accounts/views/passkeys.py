@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -14,9 +11,19 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import sentences
 from accounts.forms_keys import NewPasskeyForm, OpenByPasskeyForm
-from accounts.http import UserRequest, VaultRequest, changing, fresh_sign_in, page, said, vault_required
-from accounts.services import devices, passkeys
-from accounts.services.devices import DeviceGone
+from accounts.http import (
+    UserRequest,
+    VaultRequest,
+    changing,
+    fresh_sign_in,
+    go,
+    page,
+    said,
+    too_many_devices,
+    vault_required,
+)
+from accounts.services import devices, held_keys, passkeys
+from accounts.services.devices import DeviceGone, TooManyDevices
 from accounts.services.doors import NoSuchDoor
 from accounts.services.passkeys import AlreadyAKey, TooManyPasskeys
 from accounts.vault.errors import Damaged, WrongKey
@@ -42,6 +49,8 @@ def open_list(request: UserRequest) -> HttpResponse:
         return _sentence(_("This passkey opens no list of yours."))
     except Damaged as error:
         return _sentence(sentences.sentence(error))
+    except TooManyDevices:
+        return _sentence(too_many_devices())
     except DeviceGone:
         return _on("accounts:open")  # A page from before; the new one brings another id.
     response = _on("accounts:list")
@@ -56,13 +65,16 @@ def open_list(request: UserRequest) -> HttpResponse:
 @changing
 def new(request: VaultRequest) -> HttpResponse:
     """Make a passkey, or choose one; used a second time it shows that it gives a key."""
+    if request.user.passkeys_off:
+        return go(request, "accounts:keys")
     there = passkeys.of(request.vault.row)
     if request.method == "POST":
         return _added(request, NewPasskeyForm(request.POST))
     name = _("Passkey") if not there else _("Passkey %(number)d") % {"number": len(there) + 1}
     context = {
         "form": NewPasskeyForm(initial={"name": name}),
-        "rp": relying_party(),
+        "rp": doors.relying_party(),
+        "words": held_keys.of(request.vault.row).words,
         "full": len(there) >= passkeys.MOST,
         "most": passkeys.MOST,
     }
@@ -72,7 +84,7 @@ def new(request: VaultRequest) -> HttpResponse:
 def _added(request: VaultRequest, form: NewPasskeyForm) -> HttpResponse:
     if not form.is_valid():
         named = form.errors.get("name")
-        return _sentence(str(named[0]) if named else _cannot())
+        return _sentence(str(named[0]), again=True) if named else _sentence(_cannot())
     credential, name = form.cleaned_data["credential"], form.cleaned_data["name"]
     outputs = form.cleaned_data["first"], form.cleaned_data["second"]
     try:
@@ -89,11 +101,6 @@ def _added(request: VaultRequest, form: NewPasskeyForm) -> HttpResponse:
     return _on("accounts:keys")
 
 
-def relying_party() -> str:
-    """Whose passkeys they are: the host of SITE_URL, exactly and for ever."""
-    return str(urlsplit(settings.SITE_URL).hostname)
-
-
 def _cannot() -> str:
     return _("This passkey cannot hold a key. It can still sign you in. Six words work everywhere.")
 
@@ -103,6 +110,6 @@ def _on(to: str) -> JsonResponse:
     return JsonResponse({"location": reverse(to)})
 
 
-def _sentence(sentence: str) -> JsonResponse:
-    """The script says so beside its button; nothing was changed."""
-    return JsonResponse({"sentence": sentence})
+def _sentence(sentence: str, *, again: bool = False) -> JsonResponse:
+    """The script says so beside its button; nothing was changed. `again`: what was used need not be used anew."""
+    return JsonResponse({"sentence": sentence, "again": True} if again else {"sentence": sentence})

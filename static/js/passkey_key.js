@@ -2,7 +2,8 @@
 //
 // [data-passkey-open] a form: one touch opens the list. data-rp whose passkeys, data-allowed their ids, [data-passkey-use]
 // [data-passkey-new] a form: [data-passkey-make] or [data-passkey-choose], then [data-passkey-use] until two answers agree
-// Both say what became of it in [data-passkey-note], in the words of [data-passkey-words]. Each ceremony begins with a tap of its own: iOS asks for that.
+// Both say what became of it in [data-passkey-note], in the words of [data-passkey-words]. Each ceremony begins with a
+// tap of its own: iOS asks for that.
 // Id and output go out in the body of one request, never into a field, a store or a log.
 (() => {
   "use strict";
@@ -52,12 +53,13 @@
     note.textContent = sentence;
     note.hidden = !sentence;
   };
+  // On to where the answer leads, or its sentence. Returns whether the same can be sent again: nothing came through, or
+  // the name has to be another.
   const send = async (form, fields) => {
     const body = new URLSearchParams(new FormData(form)); // The token, the device to be or the name.
     for (const [name, value] of Object.entries(fields)) body.set(name, value);
-    let answer;
     try {
-      answer = await fetch(form.action, {
+      const answer = await fetch(form.action, {
         method: "POST",
         body,
         redirect: "manual",
@@ -65,13 +67,20 @@
       });
       if (answer.type === "opaqueredirect") {
         window.location.reload(); // Signed out, or the sign-in is no longer fresh: the page says so.
-        return;
+        return false;
+      }
+      if (!answer.ok) {
+        const fault = new DOMParser().parseFromString(await answer.text(), "text/html");
+        say(form, fault.querySelector("h1").textContent);
+        return true;
       }
       const said = await answer.json();
       if (said.location) window.location.assign(said.location);
       else say(form, said.sentence);
+      return Boolean(said.again);
     } catch {
       say(form, words.wordsOffline);
+      return true;
     }
   };
   // One ceremony at a time; what breaks it off is told alike, as browsers tell no more.
@@ -143,14 +152,15 @@
     const used = await use(form.dataset.rp, [id]);
     uses += 1;
     if (used.output && before && alike(before, used.output)) {
-      await send(form, { credential: id, first: toText(before), second: toText(used.output) });
+      const again = await send(form, { credential: id, first: toText(before), second: toText(used.output) });
       used.output.fill(0);
-      end();
+      if (!again) end();
     } else if (used.output && uses === 1) {
       if (before) before.fill(0); // What making gave is not relied on: two uses decide.
       before = used.output;
       again.hidden = false;
     } else {
+      if (used.output) used.output.fill(0);
       end();
       say(form, words.wordsCannot);
     }

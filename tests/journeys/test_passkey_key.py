@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from django.db import connection
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import BrowserContext, CDPSession, Page, Request, expect
@@ -48,6 +50,21 @@ class Touch:
     def credentials(self) -> list[dict[str, Any]]:
         """The passkeys it keeps."""
         return list(self.session.send("WebAuthn.getCredentials", {"authenticatorId": self.id})["credentials"])
+
+    def keep(self, credential: bytes, *, rp: str) -> None:
+        """A passkey of this site, made before."""
+        private = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            Encoding.DER, PrivateFormat.PKCS8, NoEncryption()
+        )
+        one = {
+            "credentialId": base64.b64encode(credential).decode(),
+            "isResidentCredential": True,
+            "rpId": rp,
+            "privateKey": base64.b64encode(private).decode(),
+            "userHandle": base64.b64encode(b"handle").decode(),
+            "signCount": 1,
+        }
+        self.session.send("WebAuthn.addCredential", {"authenticatorId": self.id, "credential": one})
 
 
 @pytest.fixture
@@ -106,30 +123,43 @@ def test_passkey_is_made_and_opens_the_list_after_the_cookies_are_lost(
     assert len(touch.credentials()) == 1
 
 
+def held_by_page(page: Page) -> str:
+    """What the page and its stores hold, fields as they are filled now."""
+    return str(
+        page.evaluate(
+            "JSON.stringify([{...localStorage}, {...sessionStorage}, history.state, location.href,"
+            " [...document.querySelectorAll('input')].map((field) => field.value), document.documentElement.outerHTML])"
+        )
+    )
+
+
+@pytest.mark.row("A22")
 def test_output_lies_nowhere_but_in_the_requests(
     page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, touch: Touch, outputs: list[str]
 ) -> None:
+    """In no page, no store of the browser and no row; the canaries look through logs and mails too."""
     sign_in(context, alice_phone)
-    add(page)
+    page.goto("/keys/passkey/")
+    page.get_by_role("button", name="Make a passkey").click()
+    expect(page.get_by_role("heading", name="Use it once now")).to_be_focused()
+    held = held_by_page(page)
+    page.get_by_role("button", name="Use it").click()
     expect(page.get_by_text("This passkey opens your list from now on.")).to_be_visible()
+    held += held_by_page(page)
     signed_in_anew(page, context)
     page.get_by_role("button", name="Use your passkey").click()
     expect(page.get_by_role("heading", name="No accounts yet")).to_be_visible()
+    held += held_by_page(page)
 
-    stored = page.evaluate(
-        "JSON.stringify([{...localStorage}, {...sessionStorage}, document.documentElement.outerHTML])"
-    )
-    output, key = outputs[0], alice_phone.device.pk.hex
-    dumped = [value for _, value in dump()]
-    raw = Secret.of_text(output).reveal()
-    places = [raw, output.encode(), raw.hex().encode()]
-    assert [any(place in value for value in dumped) for place in places] == [False] * 3
-    assert output not in stored
-    assert Authenticator.objects.count() == 0
-    with connection.cursor() as cursor:  # The control: planted, it is found.
-        cursor.execute("UPDATE accounts_device SET name = %s", [output])
-    assert any(output.encode() in value for _, value in dump())
-    assert key not in stored
+    raw = Secret.of_text(outputs[0]).reveal()
+    shapes = [raw, outputs[0].encode(), raw.hex().encode()]
+    at_rest = [column for column, value in dump() if any(shape in value for shape in shapes)]
+    Device.objects.update(name=outputs[0])  # The controls: planted, it is found.
+    page.evaluate("(output) => sessionStorage.setItem('planted', output)", outputs[0])
+
+    assert [at_rest, outputs[0] in held] == [[], False]
+    assert {column for column, value in dump() if shapes[1] in value} == {"accounts_device.name"}
+    assert outputs[0] in held_by_page(page)
 
 
 # The browser shows both passkeys where none is named, and the person picks this one.
@@ -339,6 +369,62 @@ def test_passkey_of_another_person_opens_nothing(
 
     expect(page.get_by_role("alert")).to_have_text("This passkey opens no list of yours.")
     assert Device.objects.filter(user=bob.user).count() == 1
+
+
+def test_passkey_of_another_site_is_not_used(
+    page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, touch: Touch, outputs: list[str]
+) -> None:
+    """The browser gives it to its own site alone, whatever the page names."""
+    passkeys.add(alice_phone.vault, b"of another site", (Secret(b"a" * 32), Secret(b"a" * 32)), "?", at=timezone.now())
+    touch.keep(b"of another site", rp="example.org")
+    sign_in(context, factories.at_another_browser(alice_phone))
+
+    page.goto("/open/")
+    page.get_by_role("button", name="Use your passkey").click()
+
+    expect(page.get_by_role("alert")).to_have_text("The passkey was not used.")
+    assert [outputs, Device.objects.count(), len(touch.credentials())] == [[], 1, 1]
+
+
+@pytest.mark.article("G-27")
+def test_name_that_is_missing_and_a_lost_connection_cost_no_second_passkey(
+    page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, touch: Touch, faults: Any
+) -> None:
+    faults.expect("net::ERR_FAILED")
+    sign_in(context, alice_phone)
+    add(page)
+    page.wait_for_url("**/keys/")
+    page.goto("/keys/passkey/")
+    page.get_by_label("Name").fill(" ")
+    page.get_by_role("button", name="Make a passkey").click()
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_role("alert")).to_have_text("Give it a name.")
+
+    page.get_by_label("Name").fill("Keychain")
+    page.route("**/keys/passkey/", lambda route: route.abort())
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_role("alert")).to_have_text("No connection. Use it once more.")
+    page.unroute("**/keys/passkey/")
+    page.get_by_role("button", name="Use it").click()
+    expect(page.get_by_text("This passkey opens your list from now on.")).to_be_visible()
+
+    assert [slot.name for slot in passkeys.of(alice_phone.vault.row)] == ["Passkey", "Keychain"]
+    assert len(touch.credentials()) == 2
+
+
+def test_refusal_of_the_server_is_told_as_its_own_page_says_it(
+    page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, touch: Touch, faults: Any
+) -> None:
+    faults.expect("status of 403")
+    sign_in(context, alice_phone)
+    page.goto("/keys/passkey/")
+    page.locator("[data-passkey-new] [name=csrfmiddlewaretoken]").evaluate("(field) => { field.value = 'x'; }")
+
+    page.get_by_role("button", name="Make a passkey").click()
+    page.get_by_role("button", name="Use it").click()
+
+    expect(page.get_by_role("alert")).to_have_text("This form is too old.")
+    assert not KeySlot.objects.filter(kind=SlotKind.PASSKEY).exists()
 
 
 def test_browser_without_passkeys_says_so_and_offers_the_words(

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import arrivals
-from accounts.models import Device, KeySlot, SlotKind
+from accounts.http import too_many_devices
+from accounts.models import Device, KeySlot, SlotKind, User
 from accounts.services import devices, passkeys
 from accounts.vault.encoding import b64url
 from accounts.vault.keys import Secret
@@ -101,6 +102,19 @@ def test_damage_is_told_apart(alice_elsewhere: Visitor, slot: KeySlot) -> None:
     }
 
 
+def test_fifty_first_device_is_told_the_figure(alice_phone: Visitor, alice_elsewhere: Visitor, slot: KeySlot) -> None:
+    now = timezone.now()
+    Device.objects.bulk_create(
+        Device(user=alice_phone.user, name=str(number), type="ios", made_at=now, seen_at=now, cookie_sent_at=now)
+        for number in range(devices.MOST_DEVICES - 1)
+    )
+
+    answer = sent(alice_elsewhere, used())
+
+    assert answer.json() == {"sentence": too_many_devices()}
+    assert Device.objects.count() == devices.MOST_DEVICES
+
+
 def test_browser_that_does_not_say_what_it_is_is_asked_first(alice_elsewhere: Visitor, slot: KeySlot) -> None:
     answer = alice_elsewhere.client.post(OPEN, used(), headers={"User-Agent": "?"})
 
@@ -175,8 +189,11 @@ def test_passkey_used_twice_is_added(alice_phone: Visitor) -> None:
         (given(second=PRF[:31]), CANNOT),
         (given(credential=b""), CANNOT),
         ({"name": "Keychain"}, CANNOT),
-        (given(name=""), {"sentence": "Give it a name."}),
-        (given(name="a\u202eb"), {"sentence": "There is a character in it that cannot be shown. Type it anew."}),
+        (given(name=""), {"sentence": "Give it a name.", "again": True}),
+        (
+            given(name="a\u202eb"),
+            {"sentence": "There is a character in it that cannot be shown. Type it anew.", "again": True},
+        ),
         (given(credential=b"one"), {"sentence": "This passkey opens your list already."}),
     ],
 )
@@ -199,6 +216,16 @@ def test_eighth_passkey_is_refused_with_the_figure(alice_phone: Visitor) -> None
     assert answer.json() == {"sentence": "7 passkeys open your list, as many as can. Remove one first."}
     assert "7 passkeys open your list, as many as can. Remove one first." in " ".join(shown.split())
     assert KeySlot.objects.filter(kind=SlotKind.PASSKEY).count() == 7
+    assert "passkey_key.js" not in shown  # It would look for buttons that are not there.
+
+
+def test_who_takes_no_passkeys_adds_none(alice_phone: Visitor) -> None:
+    User.objects.update(passkeys_off=True)
+
+    answers = [alice_phone.client.get(NEW), alice_phone.client.post(NEW, given())]
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:keys")] * 2
+    assert not KeySlot.objects.filter(kind=SlotKind.PASSKEY).exists()
 
 
 def test_names_are_numbered(alice_phone: Visitor) -> None:

@@ -13,10 +13,11 @@ from allauth.mfa.models import Authenticator
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
-from django.utils import translation
+from django.utils import timezone, translation
 
 from accounts import sign_in_urls
 from accounts.models import Device
+from accounts.services import words
 from accounts.vault.entry import Type
 from authweb.management.commands import catalogues
 from tests import factories
@@ -128,7 +129,7 @@ def ways_in(visitor: Visitor) -> Pages:
     # As allauth keeps a passkey, without the parts that only a ceremony reads.
     credential = {"clientExtensionResults": {"credProps": {"rk": True}}}
     key = Authenticator.objects.create(
-        user=visitor.user, type="webauthn", data={"name": "Key", "credential": credential}
+        user=visitor.user, type="webauthn", data={"name": "YubiKey 5", "credential": credential}
     )
     yield "with a passkey", read(client, "accounts:settings-sign-in")
     for name in ("mfa_edit_webauthn", "mfa_remove_webauthn"):
@@ -162,6 +163,7 @@ def list_and_settings(visitor: Visitor) -> Pages:
     for name in (
         *("list", "order", "trash", "add", "add-other", "devices", "activity", "start", "open", "separate"),
         *("settings", "settings-codes", "settings-appearance", "settings-sign-in"),
+        *("keys", "way-back", "words-new", "words-own", "passkey-new", "delete-account"),
     ):
         yield name, read(client, f"accounts:{name}")
     for name in ("account", "edit"):
@@ -170,6 +172,16 @@ def list_and_settings(visitor: Visitor) -> Pages:
     device = Device.objects.get(user=visitor.user)
     for name in ("device-rename", "device-remove"):
         yield name, client.get(reverse(f"accounts:{name}", args=[device.pk])).content.decode()
+    yield "words", sent(client, "accounts:words-new", {})
+    words.make(visitor.vault, "granite ladle marigold hexagon kettle lantern", at=timezone.now())
+    yield "keys, with words", read(client, "accounts:keys")
+    elsewhere = factories.at_another_browser(visitor).client
+    elsewhere.defaults |= client.defaults
+    for name in ("open", "open-name", "open-words"):
+        yield f"{name}, elsewhere", read(elsewhere, f"accounts:{name}")
+    yield "words mistyped", sent(elsewhere, "accounts:open-words", {"words": "aple", "device_id": str(uuid.uuid4())})
+    yield "waiting", sent(elsewhere, "accounts:open-approve", {"device_id": str(uuid.uuid4())})
+    yield "asked", read(client, "accounts:devices")
     for name in ("add-picture", "add-link", "add-hand"):
         yield f"{name}, empty", sent(client, f"accounts:{name}", {})
     by_hand = {"label": "GitHub: alice", "secret": "JBSWY3DPEHPK3PXP"}

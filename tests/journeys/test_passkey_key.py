@@ -133,7 +133,6 @@ def held_by_page(page: Page) -> str:
     )
 
 
-@pytest.mark.row("A22")
 def test_output_lies_nowhere_but_in_the_requests(
     page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, touch: Touch, outputs: list[str]
 ) -> None:

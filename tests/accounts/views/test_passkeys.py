@@ -187,7 +187,10 @@ def test_passkey_used_twice_is_added(alice_phone: Visitor) -> None:
         (given(second=OTHER), CANNOT),
         (given(first=b""), CANNOT),
         (given(second=PRF[:31]), CANNOT),
+        (given(first=PRF[:31], second=PRF[:31]), CANNOT),
+        (given(first=PRF + b"x", second=PRF + b"x"), CANNOT),
         (given(credential=b""), CANNOT),
+        (given(credential=b"x" * 1024), CANNOT),
         ({"name": "Keychain"}, CANNOT),
         (given(name=""), {"sentence": "Give it a name.", "again": True}),
         (

@@ -12,17 +12,19 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Attempt, Device, DeviceType, Event, KeySlot, SlotKind
-from accounts.services import attempts, keyring, words
+from accounts.models import Attempt, Device, DeviceType, Draft, Event, KeySlot, SlotKind
+from accounts.services import attempts, devices, keyring, vaults, words
 from accounts.services.activity import Tag
 from accounts.services.attempts import TooManyTries
 from accounts.services.devices import NewDevice
@@ -39,6 +41,7 @@ from tests.place import Place
 SIX = "granite ladle marigold hexagon kettle lantern"
 OTHERS = "abacus zoology kettle ladle granite lantern"
 CHEAP = Costs(8 * 1024, 1, 1)
+BEGUN = datetime(2026, 5, 3, 12, tzinfo=UTC)
 FIREFOX = {"User-Agent": "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0"}
 
 
@@ -269,13 +272,14 @@ def _unboxes(secret: Secret, value: bytes, slot: KeySlot) -> bool:
 
 @pytest.fixture
 def words_slot(alice_phone: Visitor) -> KeySlot:
-    """The slot of SIX, made as people make it but for its costs, after one wrong try."""
+    """The slot of SIX, made as people make it but for its costs, after one wrong try; they wait in a draft as well."""
     factories.create_entry(on=alice_phone, name="a")
     slot = words.make(alice_phone.vault, SIX, at=timezone.now(), costs=CHEAP)
     with pytest.raises(WrongWords):
         try_words(alice_phone, OTHERS)
     try_words(alice_phone, SIX)
-    words.begin(alice_phone.vault, at=timezone.now())
+    waiting = {"words": SIX.split(), "asked": [1, 2]}
+    vaults.hold(alice_phone.vault, waiting, kind=Draft.Kind.WORDS, at=timezone.now())
     return slot
 
 
@@ -314,6 +318,61 @@ def test_planted_test_of_words_is_found(words_slot: KeySlot, planted: str) -> No
 
     assert len(tells(SIX, words_slot)) == 1
     assert tells(OTHERS, words_slot) == []
+
+
+# -- Nothing stored tells anything of words, not even how long they are ------------------------------------------------
+
+SHORT, LONG = "acid acorn acre acts afar affix", "unbuckled undecided undercoat underwire unfailing unpinned"
+
+
+def kept_of(typed: str, *, plant: bool = False) -> list[tuple[str, object]]:
+    """What the database has after these words were drawn, made, mistyped and used: whatever is no chance or number.
+
+    Of bytes that is their length; ids are one like the other. Nothing of it stays.
+    """
+    with time_machine.travel(BEGUN, tick=False):
+        user, new = factories.create_user("alice@example.org"), NewDevice(factories.uuid4(), "Phone", DeviceType.IOS)
+        made = devices.set_up(user, new, at=timezone.now())
+        alice = Visitor(user, Client(), made.device, made.cookie)
+        factories.create_entry(on=alice, name="a")
+        words.make(alice.vault, typed, at=timezone.now(), costs=CHEAP)
+        waiting = {"words": typed.split(), "asked": [1, 2]}
+        vaults.hold(alice.vault, waiting, kind=Draft.Kind.WORDS, at=timezone.now())
+        with pytest.raises(WrongWords):
+            try_words(alice, f"{typed} {typed}")
+        try_words(alice, typed)
+        if plant:
+            KeySlot.objects.filter(kind=SlotKind.WORDS).update(name=f"{len(typed)} letters")
+        found = [(place, _told(value)) for place, value in dump() if not place.endswith((".id", "_id", ".password"))]
+    user.delete()
+    Attempt.objects.all().delete()
+    return sorted(found, key=str)
+
+
+def _told(value: bytes) -> object:
+    try:
+        return re.sub(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", "an id", value.decode("ascii"))
+    except UnicodeDecodeError:
+        return len(value)
+
+
+@pytest.mark.row("T42")
+@pytest.mark.row("A42")
+def test_rows_are_alike_for_any_words(db: None) -> None:
+    """List, draft, tries, activity, slots: short words and long ones leave the same behind."""
+    short, long = kept_of(SHORT), kept_of(LONG)
+
+    tables = {place.partition(".")[0] for place, _ in short}
+    assert short == long
+    assert {f"accounts_{name}" for name in ("attempt", "draft", "event", "keyslot", "vaultstate")} <= tables
+
+
+@pytest.mark.row("T42")
+def test_length_that_was_written_down_is_noticed(db: None) -> None:
+    """The control."""
+    short, long = kept_of(SHORT, plant=True), kept_of(LONG, plant=True)
+
+    assert [place for place, value in short if (place, value) not in long] == ["accounts_keyslot.name"]
 
 
 # -- Words are written nowhere ----------------------------------------------------------------------------------------

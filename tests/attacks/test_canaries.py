@@ -266,9 +266,7 @@ def test_planted_key_is_found_where_it_would_be(kind: str, written: io.StringIO)
 
 
 def test_words_that_a_page_shows_one_below_the_other_are_found() -> None:
-    page = (
-        b"<ol><li><span>1</span> <span>granite</span></li>\n<li><span>2</span> <span>ladle</span></li></ol>"
-    )
+    page = b"<ol><li><span>1</span> <span>granite</span></li>\n<li><span>2</span> <span>ladle</span></li></ol>"
 
     looked_for = Searched.of(life.phrases("six words", "granite ladle"))
 

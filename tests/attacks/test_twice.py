@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Device, SlotKind, User
-from accounts.services import vaults
+from accounts.models import Device, KeySlot, SlotKind, User
+from accounts.services import approvals, passkeys, vaults, words
 from accounts.services.activity import Tag
+from accounts.services.approvals import Asked
+from accounts.vault.encoding import b64url
 from accounts.vault.entry import Type
+from accounts.vault.keys import Costs, Secret
+from tests import factories
+from tests.attacks import crawler
+from tests.attacks.life import FIREFOX, OUTPUT
 from tests.factories import Visitor, create_entry, create_key, vault_of
+
+SIX = "granite ladle marigold hexagon kettle lantern"
+CHEAP = Costs(8 * 1024, 1, 1)
 
 
 def twice(visitor: Visitor, page: str, *args: Any, **data: Any) -> list[HttpResponse]:
@@ -134,6 +146,136 @@ def test_removal_and_its_undo_are_done_once(alice_phone: Visitor, alice_elsewher
     assert Device.objects.get(pk=device).removed_at is None
     assert "no longer kept" not in page
     assert names(alice_phone) == ["kept"]
+
+
+# -- Doors and keys ---------------------------------------------------------------------------------------------------
+
+
+def opened_twice(visitor: Visitor, page: str, **data: Any) -> tuple[list[HttpResponse], Client]:
+    """Two clicks in a browser without a key: the answer to the first, and its cookie with it, is dropped."""
+    elsewhere = factories.at_another_browser(visitor).client
+    session = elsewhere.cookies[settings.SESSION_COOKIE_NAME].value
+    answers = []
+    for _ in range(2):
+        client = Client(headers=FIREFOX)
+        client.cookies[settings.SESSION_COOKIE_NAME] = session
+        answers.append(client.post(reverse(page), data))
+    return answers, client
+
+
+def doors_of(visitor: Visitor) -> list[str]:
+    """The kinds of keys that open the list."""
+    return sorted(KeySlot.objects.doors().filter(vault=vault_of(visitor)).values_list("kind", flat=True))
+
+
+@pytest.mark.parametrize("door", ["words", "passkey"])
+def test_second_click_on_a_door_makes_one_device_and_its_cookie_opens(door: str, alice_phone: Visitor) -> None:
+    alice_phone.client.get(reverse("accounts:list"))
+    words.make(alice_phone.vault, SIX, at=timezone.now(), costs=CHEAP)
+    passkeys.add(alice_phone.vault, b"one", (Secret(OUTPUT), Secret(OUTPUT)), "Key", at=timezone.now())
+    sent = {"words": {"words": SIX}, "passkey": {"credential": b64url(b"one"), "output": b64url(OUTPUT)}}[door]
+
+    answers, client = opened_twice(alice_phone, f"accounts:open-{door}", device_id=uuid4(), **sent)
+
+    given = [[name for name in answer.cookies if "device-key" in name] for answer in answers]
+    assert [len(names) for names in given] == [1, 1]
+    assert client.get(reverse("accounts:list")).status_code == 200
+    assert doors_of(alice_phone) == ["browser", "browser", "passkey", "words"]
+    assert Device.objects.filter(user=alice_phone.user).count() == 2
+
+
+def test_second_click_on_a_door_in_use_changes_nothing(alice_phone: Visitor) -> None:
+    """The first answer has come, and the list was looked at: the form of before is sent once more."""
+    words.make(alice_phone.vault, SIX, at=timezone.now(), costs=CHEAP)
+    elsewhere, data = factories.at_another_browser(alice_phone).client, {"device_id": uuid4(), "words": SIX}
+    elsewhere.post(reverse("accounts:open-words"), data, headers=FIREFOX)
+    elsewhere.get(reverse("accounts:list"))
+    before = crawler.rows()
+
+    answer = elsewhere.post(reverse("accounts:open-words"), data, headers=FIREFOX)
+
+    assert answer.headers["Location"] == reverse("accounts:list")
+    assert crawler.changed(before, crawler.rows()) == []
+
+
+def test_second_click_on_asking_leaves_one_request_and_its_letters(alice_phone: Visitor) -> None:
+    answers, client = opened_twice(alice_phone, "accounts:open-approve", device_id=uuid4())
+
+    shown = client.get(reverse("accounts:open-waiting"))
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:open-waiting")] * 2
+    assert KeySlot.objects.filter(kind=SlotKind.APPROVAL).count() == 1
+    assert len(shown.context["letters"]) == 8
+
+
+@pytest.mark.parametrize("answer", ["approve", "refuse"])
+def test_second_click_on_an_answer_finds_it_given(answer: str, alice_phone: Visitor) -> None:
+    asking = factories.asking(alice_phone)
+    slot = KeySlot.objects.select_related("device", "vault").get(device=asking.device)
+    letters = approvals.letters(Asked(slot, asking.device, asking.cookie))
+    data = {"approve": {"letters": letters}, "refuse": {"answer": "refuse"}}[answer]
+
+    answers = twice(alice_phone, "accounts:request", slot.pk, **data)
+
+    tags = (Tag.REQUEST_APPROVED, Tag.REQUEST_REFUSED, Tag.REQUEST_ENDED)
+    assert [one.headers["Location"] for one in answers] == [reverse("accounts:request", args=[slot.pk])] * 2
+    assert alice_phone.user.events.filter(tag__in=tags).count() == 1
+    assert KeySlot.objects.get(pk=slot.pk).wrong == 0
+
+
+def test_second_click_on_open_your_list_after_an_approval_is_led_on(alice_phone: Visitor) -> None:
+    asking = factories.asking(alice_phone)
+    slot = KeySlot.objects.select_related("device", "vault").get(device=asking.device)
+    letters = approvals.letters(Asked(slot, asking.device, asking.cookie))
+    approvals.approve(alice_phone.vault, slot.pk, letters, at=timezone.now())
+
+    answers = twice(asking, "accounts:open-waiting")
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:list")] * 2
+    assert alice_phone.user.events.filter(tag=Tag.DEVICE_OPENED_BY_APPROVAL).count() == 1
+    assert doors_of(alice_phone) == ["browser", "browser"]
+
+
+def test_second_click_on_words_makes_one_key(alice_phone: Visitor) -> None:
+    """Drawn twice, two drafts wait; the one that is typed back is the key, once."""
+    begun = [answer.headers["Location"] for answer in twice(alice_phone, "accounts:words-new")]
+    drawn = alice_phone.client.get(begun[1]).context["drawn"]
+    one, other = (drawn.words[place - 1] for place in drawn.asked)
+
+    answers = [alice_phone.client.post(begun[1], {"one": one, "other": other}) for _ in range(2)]
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:keys")] * 2
+    assert alice_phone.user.events.filter(tag=Tag.WORDS_MADE).count() == 1
+    assert doors_of(alice_phone) == ["browser", "words"]
+    assert vault_of(alice_phone).version == 2
+
+
+def test_second_click_on_words_of_ones_own_leaves_one_key_that_opens(alice_phone: Visitor) -> None:
+    answers = twice(alice_phone, "accounts:words-own", words=SIX, again=SIX)
+
+    held = [key.slot for key in vaults.read(alice_phone.vault).backup_keys]
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:keys")] * 2
+    assert held == [KeySlot.objects.get(kind=SlotKind.WORDS).pk.hex]
+
+
+def test_second_click_on_adding_a_passkey_says_that_it_opens_already(alice_phone: Visitor) -> None:
+    given = {"name": "Key", "credential": b64url(b"one"), "first": b64url(OUTPUT), "second": b64url(OUTPUT)}
+
+    first, second = twice(alice_phone, "accounts:passkey-new", **given)
+
+    assert first.json() == {"location": reverse("accounts:keys")}
+    assert second.json() == {"sentence": "This passkey opens your list already."}
+    assert doors_of(alice_phone) == ["browser", "passkey"]
+
+
+def test_leaving_and_staying_are_done_once(alice_phone: Visitor) -> None:
+    left = twice(alice_phone, "accounts:delete-account", agreed="1")
+    until = User.objects.get().deletes_at
+    stayed = twice(alice_phone, "accounts:delete-account-undo")
+
+    assert until is not None
+    assert [answer.status_code for answer in (*left, *stayed)] == [303] * 4
+    assert [alice_phone.user.events.filter(tag=tag).count() for tag in (Tag.PERSON_LEAVES, Tag.PERSON_STAYS)] == [1, 1]
+    assert User.objects.get().deletes_at is None
 
 
 @pytest.mark.parametrize("act", ["to-trash", "edit", "pin", "order", "put-back"])

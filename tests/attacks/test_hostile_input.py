@@ -7,7 +7,8 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
+from uuid import uuid4
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
@@ -15,8 +16,11 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
+from accounts.models import Attempt, KeySlot, SlotKind
+from tests import factories
 from tests.attacks import crawler
 from tests.attacks.crawler import Page
+from tests.attacks.life import FIREFOX
 from tests.factories import Visitor
 
 CPU = 0.2  # Seconds of one request, refusals aside.
@@ -28,6 +32,8 @@ NAMES = (
     *("theme", "time_zone", "language", "hide_codes", "device_id", "email", "login", "password", "password1"),
     *("password2", "oldpassword", "code", "action", "action_add", "credential", "o", "p", "e", "all", "_popup"),
     *("process", "scope", "auth_params", "state", "error", "version"),
+    *("words", "again", "one", "other", "take", "own", "list", "output", "first", "second", "letters", "answer"),
+    *("warned", "known", "told", "type"),
 )
 
 VALUES: Mapping[str, str] = {
@@ -107,6 +113,23 @@ def asking(client: Client) -> Callable[..., tuple[HttpResponse, float]]:
 
 
 @pytest.fixture
+def elsewhere(alice_phone: Visitor) -> Client:
+    """Alice at a browser that waits to be let in; words open her list too, and stretching them takes half a second."""
+    words = factories.create_key(on=alice_phone, kind=SlotKind.WORDS)
+    KeySlot.objects.filter(pk=words.pk).update(passes=10)
+    factories.create_key(on=alice_phone, kind=SlotKind.PASSKEY)
+    client = crawler.quiet(factories.asking(alice_phone).client)
+    client.defaults["HTTP_USER_AGENT"] = FIREFOX["User-Agent"]
+    return client
+
+
+@pytest.fixture
+def ask_elsewhere(elsewhere: Client) -> Callable[..., tuple[HttpResponse, float]]:
+    """The same at that browser: the doors are open to who has the list not yet."""
+    return asking(elsewhere)
+
+
+@pytest.fixture
 def values(alice_phone: Visitor) -> dict[str, Any]:
     return crawler.furnish(alice_phone)
 
@@ -118,7 +141,7 @@ def pages() -> list[Page]:
 
 
 @pytest.mark.row("T38")
-@pytest.mark.parametrize("who", ["ask", "ask_signed_out"])
+@pytest.mark.parametrize("who", ["ask", "ask_elsewhere", "ask_signed_out"])
 @pytest.mark.parametrize("kind", list(VALUES))
 def test_hostile_values_in_every_field_and_query_fail_nowhere(
     kind: str, who: str, values: dict[str, Any], alice_phone: Visitor, request: pytest.FixtureRequest
@@ -137,6 +160,100 @@ def test_hostile_values_in_every_field_and_query_fail_nowhere(
     assert faults == []
     assert type(alice_phone.user).objects.count() == users
     assert ask("GET", reverse("accounts:list"))[0].status_code == (200 if who == "ask" else 302)
+
+
+# Words that are none, in ways that make a search for them long.
+MANGLED = {
+    "one letter": "a" * 500,
+    "no end": "acid" * 124 + "acix",
+    "all apart": "a " * 250,
+    "near misses": "kettel marigldo granitte " * 20,
+    "six near misses": "kettel ladel granitte marigolt hexagno lanternn",
+    "joined, one letter wrong": "graniteladlemarigoldhexagonkettlelantrn",
+    "five": "granite ladle marigold hexagon kettle",
+    "seven": "granite ladle marigold hexagon kettle lantern acid",
+    "hyphens": "-" * 500,
+    "letters that grow": "\ufdfa" * 500,
+    "letters that combine": "a" + "\u0301" * 499,
+    "too long": "granite " * 100_000,
+}
+
+
+def at_the_doors(text: str) -> list[tuple[str, dict[str, str]]]:
+    """Each way to send it where a list is opened, with everything else as it should be."""
+    device, words = {"device_id": str(uuid4())}, reverse("accounts:open-words")
+    id, output = {"credential": "b25l"}, {"output": "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA"}
+    return [
+        (words, {**device, "words": text}),
+        (words, {**device, "words": text, "take": "lantern"}),
+        (words, {**device, "words": "granite ladle marigold hexagon kettle lantrn", "take": text}),
+        (f"{words}?list={passed(text)[:2000]}", {**device, "words": "granite"}),
+        (reverse("accounts:open-passkey"), {**device, "credential": text, **output}),
+        (reverse("accounts:open-passkey"), {**device, **id, "output": text}),
+        (f"{reverse('accounts:open-approve')}?list={passed(text)[:2000]}", {"device_id": text}),
+        (f"{reverse('accounts:open-name')}?list={passed(text)[:2000]}", {"name": text, "type": "ios"}),
+        (reverse("accounts:open-waiting"), {"warned": text}),
+    ]
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize("text", [*VALUES.values(), *MANGLED.values()], ids=[*VALUES, *MANGLED])
+def test_hostile_text_at_the_doors_is_answered_soon_and_costs_no_try(
+    text: str, ask_elsewhere: Callable[..., tuple[HttpResponse, float]]
+) -> None:
+    """Nothing that is no six words is stretched."""
+    ask_elsewhere("GET", reverse("accounts:open"))
+    before = crawler.rows()
+
+    faults = []
+    for address, form in at_the_doors(text):
+        body = "&".join(f"{name}={passed(value)}" for name, value in form.items())
+        form_of = {"data": body, "content_type": "application/x-www-form-urlencoded"}
+        faults += judged(Page(address, "", None), *ask_elsewhere("POST", address, **form_of))
+
+    assert faults == []
+    assert crawler.changed(before, crawler.rows()) == []
+
+
+@pytest.mark.row("T38")
+def test_six_words_are_stretched_and_that_is_noticed(ask_elsewhere: Callable[..., tuple[HttpResponse, float]]) -> None:
+    """The control: these cost a try and half a second."""
+    address, form = at_the_doors("granite ladle marigold hexagon kettle lantern")[0]
+    body = {"data": urlencode(form), "content_type": "application/x-www-form-urlencoded"}
+
+    answer, seconds = ask_elsewhere("POST", address, **body)
+
+    assert len(judged(Page(address, "", None), answer, seconds)) == 1
+    assert Attempt.objects.filter(act=Attempt.Act.WORDS).count() == 4
+
+
+@pytest.mark.row("T38")
+@pytest.mark.parametrize("text", [*VALUES.values(), *MANGLED.values()], ids=[*VALUES, *MANGLED])
+def test_hostile_text_where_keys_are_made_makes_none(
+    text: str, ask: Callable[..., tuple[HttpResponse, float]], values: dict[str, Any], alice_phone: Visitor
+) -> None:
+    """Typed back, typed as letters, sent for a passkey. What might be right by itself differs from the second time."""
+    request = reverse("accounts:request", args=[values["request_id"]])
+    output = {"first": "cHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHA", "name": "Key"}
+    sent = [
+        (reverse("accounts:words-confirm", args=[values["words_id"]]), {"one": text, "other": text}),
+        (reverse("accounts:words-own"), {"words": text, "again": f"{text}x"}),
+        (reverse("accounts:passkey-new"), {"credential": text, **output, "second": "A" * 43}),
+        (reverse("accounts:passkey-new"), {"credential": "b25l", **output, "second": text}),
+        (request, {"letters": text}),
+        (request, {"answer": text}),
+    ]
+    keys = KeySlot.objects.doors().count()
+
+    faults = []
+    for address, form in sent:
+        body = "&".join(f"{name}={passed(value)}" for name, value in form.items())
+        form_of = {"data": body, "content_type": "application/x-www-form-urlencoded"}
+        faults += judged(Page(address, "", None), *ask("POST", address, **form_of))
+
+    assert faults == []
+    assert KeySlot.objects.doors().count() == keys
+    assert not KeySlot.objects.filter(kind=SlotKind.APPROVAL).exclude(sealed=None).exists()
 
 
 @pytest.mark.row("T38")
@@ -204,29 +321,15 @@ def test_fields_of_a_megabyte_are_refused_or_soon_answered(
     size = 1_000_000
     faults = []
     for page in pages():
-        for name in (
-            "name",
-            "label",
-            "link",
-            "secret",
-            "issuer",
-            "note",
-            "q",
-            "login",
-            "code",
-            "id",
-            "chosen",
-            "email",
-        ):
+        for name in _fields(page):
             form = {"data": f"{name}={'A' * size}", "content_type": "application/x-www-form-urlencoded"}
-            if f"{name}" in _fields(page):
-                faults += judged(page, *ask("POST", page.address(values), **form))
+            faults += judged(page, *ask("POST", page.address(values), **form))
 
     assert faults == []
 
 
 def _fields(page: Page) -> tuple[str, ...]:
-    """Which of those a page takes: each is tried where it is read, and one of them everywhere."""
+    """What a page takes: each is tried where it is read, and one of them everywhere."""
     taken = {
         "accounts:edit": ("name", "issuer", "note"),
         "accounts:add-link": ("link",),
@@ -236,6 +339,10 @@ def _fields(page: Page) -> tuple[str, ...]:
         "accounts:device-rename": ("name",),
         "accounts:start": ("name",),
         "accounts:separate": ("name",),
+        "accounts:request": ("letters", "answer"),
+        "accounts:words-own": ("words", "again"),
+        "accounts:words-confirm": ("one", "renew"),
+        "accounts:passkey-new": ("name", "credential", "first"),
         "account_login": ("login",),
         "account_signup": ("email",),
         "mfa_activate_totp": ("code",),

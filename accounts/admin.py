@@ -147,7 +147,7 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _say_above(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
         if not _staff(request).is_superuser and chosen.filter(is_superuser=True).exists():
-            self.message_user(request, _("Superusers are left to superusers."), messages.ERROR)
+            self.message_user(request, _("Superusers were left out: only a superuser can choose them."), messages.ERROR)
 
 
 def _staff(request: HttpRequest) -> User:

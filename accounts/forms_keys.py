@@ -17,6 +17,8 @@ from accounts.vault.errors import Damaged
 from accounts.vault.keys import Secret
 
 _OFF = {"autocomplete": "off", "autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+_NO_PASSKEY = _("This is not what a passkey gives. Use the passkey once more.")
+_NO_NAME = _("The name is missing. Give the passkey a name.")
 _TOO_LONG = _("That is too long: 500 characters are the most.")
 
 
@@ -105,7 +107,7 @@ class OwnWordsForm(forms.Form):
         help_text=_("12 characters or more. Capitals, spaces and hyphens do not count."),
         max_length=MOST_TYPED,
         widget=forms.PasswordInput(attrs=_OFF),
-        error_messages={"required": _("No words were typed."), "max_length": _TOO_LONG},
+        error_messages={"required": _("No words were typed. Type them twice."), "max_length": _TOO_LONG},
     )
     again = forms.CharField(
         label=_("The same once more"),
@@ -127,14 +129,14 @@ def _bytes(text: str) -> bytes:
     try:
         return encoding.from_b64url(text)
     except Damaged:
-        raise forms.ValidationError(_("This is not what a passkey gives."), code="bytes") from None
+        raise forms.ValidationError(_NO_PASSKEY, code="bytes") from None
 
 
 def _credential(text: str) -> bytes:
     """A credential's id."""
     credential = _bytes(text)
     if not 0 < len(credential) <= passkeys.LONGEST_ID:
-        raise forms.ValidationError(_("This is not what a passkey gives."), code="length")
+        raise forms.ValidationError(_NO_PASSKEY, code="length")
     return credential
 
 
@@ -142,7 +144,7 @@ def _output(text: str) -> Secret:
     """What the PRF extension gives."""
     output = _bytes(text)
     if len(output) != passkeys.OUTPUT:
-        raise forms.ValidationError(_("This is not what a passkey gives."), code="length")
+        raise forms.ValidationError(_NO_PASSKEY, code="length")
     return Secret(output)
 
 
@@ -164,7 +166,7 @@ class OpenByPasskeyForm(DoorForm):
 class NewPasskeyForm(forms.Form):
     """A name for a passkey, typed; its id and what two uses of it gave, sent by the script."""
 
-    name = forms.CharField(label=_("Name"), max_length=64, error_messages={"required": _("Give it a name.")})
+    name = forms.CharField(label=_("Name"), max_length=64, error_messages={"required": _NO_NAME})
     credential = forms.CharField(max_length=2000, widget=forms.HiddenInput)
     first = forms.CharField(max_length=64, widget=forms.HiddenInput)
     second = forms.CharField(max_length=64, widget=forms.HiddenInput)

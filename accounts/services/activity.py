@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext_lazy
 
 from accounts.models import Device, Event, User
 from accounts.services import notices
@@ -234,6 +235,7 @@ def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:
     """The sentence of a tag with its facts filled in."""
     if tag not in Tag._value2member_map_:
         return tag
-    return str(
-        TAGS[Tag(tag)].sentence % {"device": "", "asked": "", "name": "", "day": "", "count": 1, **(facts or {})}
-    )
+    given = {**_NO_FACTS, **(facts or {})}
+    if given["day"]:
+        given["day"] = date_format(date.fromisoformat(given["day"]), gettext("j F Y"))
+    return str(TAGS[Tag(tag)].sentence % given)

@@ -6,6 +6,7 @@ import unicodedata
 import zlib
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 
 from django import template
 from django.template.defaultfilters import date
@@ -186,3 +187,9 @@ def halves(code: str) -> SafeString:
     """A code in two groups, the second never the shorter one. The gap is a margin: what is copied has none."""
     middle = len(code) // 2
     return format_html("<span>{}</span><span>{}</span>", code[:middle], code[middle:])
+
+
+@register.filter(expects_localtime=True)
+def clock(moment: datetime, user: Any) -> str:
+    """Hour and minute in the person's own zone; where theirs is not known, in the server's, which is named."""
+    return str(date(moment, "H:i" if getattr(user, "time_zone", "") else "H:i T"))

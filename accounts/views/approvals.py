@@ -60,7 +60,11 @@ def ask(request: UserRequest) -> HttpResponse:
         asked = approvals.ask(request.user, found.vault, new, network=network_of(request), at=at, before=before)
     except TooManyTries as error:
         next_at = date_format(timezone.localtime(error.next_at), "H:i")
-        said(request, _("This list was asked for five times within an hour. Ask again at %s.") % next_at, error=True)
+        said(
+            request,
+            _("This list was asked for five times within an hour. Ask again at %(time)s.") % {"time": next_at},
+            error=True,
+        )
         return go(request, "accounts:open", query=query)
     except TooManyDevices:
         said(request, too_many_devices(), error=True)

@@ -94,7 +94,7 @@ def context_of(request: UserRequest, found: Doors) -> dict[str, object]:
         "list": found.vault.pk,
         "device_id": uuid4(),
         "device_name": called or _("This browser"),
-        "device_type": DeviceType(type).label if type else "",
+        "device_type": _("computer") if type == DeviceType.COMPUTER else DeviceType(type).label if type else "",
     }
 
 

@@ -95,7 +95,7 @@ def _added(request: VaultRequest, form: NewPasskeyForm) -> HttpResponse:
         return _sentence(_("This passkey opens your list already."))
     except TooManyPasskeys:
         return _sentence(
-            _("%(most)d passkeys open your list, as many as can. Remove one first.") % {"most": passkeys.MOST}
+            _("%(count)s passkeys open your list, as many as can. Remove one first.") % {"count": passkeys.MOST}
         )
     said(request, _("This passkey opens your list from now on."))
     return _on("accounts:keys")

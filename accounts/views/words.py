@@ -13,7 +13,6 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_post_parameters
@@ -33,6 +32,7 @@ from accounts.http import (
     too_many_devices,
     vault_required,
 )
+from accounts.models import User
 from accounts.services import devices, held_keys, word_list, words
 from accounts.services.attempts import WORDS_OF_LIST, TooManyTries
 from accounts.services.devices import DeviceGone, NewDevice, TooManyDevices
@@ -40,7 +40,7 @@ from accounts.services.doors import Doors, NoSuchDoor
 from accounts.services.vaults import DraftGone
 from accounts.services.word_list import NotInList, OtherNumber
 from accounts.services.words import Busy, Guessable, NotTypedBack, Weakness, WrongWords
-from accounts.templatetags.look import weekday
+from accounts.templatetags.look import clock, weekday
 from accounts.vault.errors import Damaged, ParseError, TooCostly
 from accounts.views import doors
 
@@ -116,7 +116,7 @@ def _opened(
         form.fault = fault
         form.add_error("words", _not_in_list(fault))
     except (OtherNumber, Guessable, ParseError, TooManyTries, Busy, WrongWords, Damaged, TooCostly) as error:
-        form.add_error("words", _sentence(error))
+        form.add_error("words", _sentence(error, request.user))
     else:
         response = go(request, "accounts:list")
         devices.send_cookie(response, request.user, enrolled.cookie)
@@ -130,7 +130,7 @@ def _not_in_list(fault: NotInList) -> str:
     return _("There is no word like it. This cost no try.")
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, user: User) -> str:
     """Why words opened nothing, or were not made a key, and what it cost."""
     match error:
         case OtherNumber(found=count):
@@ -143,21 +143,22 @@ def _sentence(error: Exception) -> str:
             return _("Your own words have 12 characters or more. This cost no try.")
         case WrongWords(left=0, until=until):
             sentence = _("Those are not the words of this list. No try is left until %(day)s at %(time)s.")
-            return sentence % _moment(until)
+            return sentence % _moment(until, user)
         case WrongWords(left=left, until=until):
             return ngettext(
                 "Those are not the words of this list. %(count)d try left until %(day)s at %(time)s.",
                 "Those are not the words of this list. %(count)d tries left until %(day)s at %(time)s.",
                 left,
-            ) % {"count": left, **_moment(until)}
+            ) % {"count": left, **_moment(until, user)}
         case TooManyTries(next_at=next_at):
             sentence = _(
-                "Too many wrong words were typed. These were not tried; the next may be on %(day)s at %(time)s."
+                "Too many wrong words were typed. These were not tried. "
+                "The next try is possible on %(day)s at %(time)s."
             )
-            return sentence % _moment(next_at)
+            return sentence % _moment(next_at, user)
         case Busy(next_at=next_at):
-            sentence = _("Others are served just now. Nothing was tried; send the words again on %(day)s at %(time)s.")
-            return sentence % _moment(next_at)
+            sentence = _("Others are being served. These words were not tried; send them again on %(day)s at %(time)s.")
+            return sentence % _moment(next_at, user)
         case Damaged():
             return _(
                 "What these words open is damaged, or this server has other keys than those it was made with. "
@@ -168,10 +169,10 @@ def _sentence(error: Exception) -> str:
     return _("No words were typed. Type all of them.")
 
 
-def _moment(moment: datetime) -> dict[str, str]:
+def _moment(moment: datetime, user: User) -> dict[str, str]:
     """Day and time, as sentences name them."""
     local = timezone.localtime(moment)
-    return {"day": weekday(local), "time": date_format(local, "H:i")}
+    return {"day": weekday(local), "time": clock(local, user)}
 
 
 # -- In a browser that has the list -----------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
                 for place in error.places:
                     form.add_differing(place)
             except Busy as error:
-                form.add_error(None, _sentence(error))
+                form.add_error(None, _sentence(error, request.user))
             else:
                 return _made(request, held)
     except DraftGone:
@@ -251,7 +252,7 @@ def own(request: VaultRequest) -> HttpResponse:
         except Guessable as error:
             form.add_error("words", str(_WEAK[error.weakness]))
         except Busy as error:
-            form.add_error(None, _sentence(error))
+            form.add_error(None, _sentence(error, request.user))
         else:
             return _made(request, held)
     return page(request, "accounts/words_own.html", {"form": form, "held": held})

@@ -27,7 +27,7 @@ def test_everybody_is_signed_out_and_told_of_which_day_the_records_are(
         for _ in range(2):
             call_command("records_put_back")
 
-    sentence = "The records of this server are those of 2026-05-03. Look at your devices and keys."
+    sentence = "The records of this server are those of 3 May 2026. Look at your devices and keys."
     answers = [visitor.client.get(reverse("accounts:list")).headers["Location"] for visitor in (alice_phone, bob)]
     assert [address.startswith(reverse("account_login")) for address in answers] == [True, True]
     assert [activity.sentence(event) for event in Event.objects.filter(user=bob.user)] == [sentence] * 2

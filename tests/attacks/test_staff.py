@@ -248,10 +248,10 @@ def test_superuser_is_left_to_superusers(staff: Visitor, alice: Visitor) -> None
 
     assert said == [
         "1 person will be deleted. Until then they and you can undo.",
-        "Superusers are left to superusers.",
+        "Superusers were left out: only a superuser can choose them.",
     ]
     assert asked == {"alice": True, "helper": False, "root": False}
-    assert kept == ["0 people stay.", "Superusers are left to superusers."]
+    assert kept == ["0 people stay.", "Superusers were left out: only a superuser can choose them."]
     assert dates()["second"]
 
 

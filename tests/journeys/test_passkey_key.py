@@ -397,7 +397,7 @@ def test_name_that_is_missing_and_a_lost_connection_cost_no_second_passkey(
     page.get_by_label("Name").fill(" ")
     page.get_by_role("button", name="Make a passkey").click()
     page.get_by_role("button", name="Use it").click()
-    expect(page.get_by_role("alert")).to_have_text("Give it a name.")
+    expect(page.get_by_role("alert")).to_have_text("The name is missing. Give the passkey a name.")
 
     page.get_by_label("Name").fill("Keychain")
     page.route("**/keys/passkey/", lambda route: route.abort())
@@ -452,4 +452,4 @@ def test_without_script_the_button_is_absent_with_the_reason(
     page.goto("/open/")
 
     expect(page.get_by_role("button", name="Use your passkey")).to_be_hidden()
-    expect(page.get_by_text("A passkey needs script, which is off here.")).to_be_visible()
+    expect(page.get_by_text("Passkeys need JavaScript, which is off in this browser.")).to_be_visible()

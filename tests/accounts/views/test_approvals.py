@@ -365,7 +365,7 @@ def test_devices_show_each_request_where_the_list_is_open(
     page = said(alice_phone.client.get(DEVICES))
     closed = [said(visitor.client.get(DEVICES)) for visitor in (alice_elsewhere, laptop, bob)]
 
-    sentence = "From the same network as this device, 14:02. The request ends at 14:12."
+    sentence = "From the same network as this device, 14:02 UTC. The request ends at 14:12 UTC."
     assert [page.count(sentence), page.count("asks to open your list")] == [2, 2]
     assert ["asks to open" in other for other in closed] == [False] * 3
 

@@ -59,7 +59,7 @@ def test_page_names_what_goes_and_until_when_it_can_be_undone(alice_phone: Visit
     page = alice_phone.client.get(DELETE)
 
     assert facts(page) == {"List": "14 accounts", "Devices": "1", "Also": "Your sign-in and activity"}
-    assert "On Tuesday at 14:02 this will be deleted. Until then you can undo." in text(page)
+    assert "On Tuesday at 14:02 UTC this will be deleted. Until then you can undo." in text(page)
     assert "Sites go on asking for codes: move your accounts first." in text(page)
     assert re.search(r'<a class="button button-second" href="/settings/" autofocus>', page.content.decode())
 
@@ -147,7 +147,7 @@ def test_every_page_says_the_day_and_offers_undo(alice_phone: Visitor) -> None:
         for page in pages:
             answer = alice_phone.client.get(page.address(values))
             if "text/html" in answer.headers.get("Content-Type", "") and answer.status_code in (200, 404):
-                sentence = f"{STRIP} Tuesday at 14:02. Until then the list can only be read." in text(answer)
+                sentence = f"{STRIP} Tuesday at 14:02 UTC. Until then the list can only be read." in text(answer)
                 found[page.name] = sentence and f'action="{UNDO}"' in answer.content.decode()
         return found
 
@@ -168,7 +168,7 @@ def test_strip_names_the_date_where_the_day_of_the_week_could_be_another(alice: 
 
         page = alice.client.get(SETTINGS)
 
-    assert f"{STRIP} Tuesday, 26 May at 14:02." in text(page)
+    assert f"{STRIP} Tuesday, 26 May at 14:02 UTC." in text(page)
 
 
 def test_list_of_who_leaves_offers_nothing_that_would_change_it(alice_phone: Visitor) -> None:

@@ -37,8 +37,8 @@ def test_browser_is_told_what_it_will_be_called_and_may_change_it(alice_elsewher
     client.post(NAME, {"name": " Werkstatt-PC ", "type": "computer"}, headers=FIREFOX)
     after = said(client.get(OPEN, headers=FIREFOX))
 
-    assert "It will be called 'Firefox on Windows', Computer." in before
-    assert "It will be called 'Werkstatt-PC', Computer." in after
+    assert "It will be called 'Firefox on Windows', computer." in before
+    assert "It will be called 'Werkstatt-PC', computer." in after
 
 
 def test_browser_that_does_not_say_what_it_is_is_asked(alice_elsewhere: Visitor) -> None:

@@ -119,7 +119,7 @@ def test_factor_that_is_being_set_up_is_known_and_its_codes_come_when_it_is_on(a
     after = text(alice_phone.client.get(page))
     alice_phone.client.post(page, {**form, "saved": "on"})
 
-    assert [FIRST in before, "They come when your second factor is switched on." in before] == [True, True]
+    assert [FIRST in before, "They come when your second factor is turned on." in before] == [True, True]
     assert "<li><code>" not in before
     assert refused.context["form"].errors == {"saved": [ERROR]}
     assert re.findall(r"<li><code>(\d+)</code></li>", after) == recovery_codes(alice_phone)

@@ -140,7 +140,7 @@ def test_doors_name_the_known_passkeys_and_none_where_there_are_none(
 
     assert re.findall(r'data-allowed="([^"]*)"', hers) == [f"[&quot;{b64url(b'one')}&quot;]"]
     assert re.findall(r"data-passkey-use|passkey_key\.js", his) == []
-    assert "A passkey needs script, which is off here." in hers
+    assert "Passkeys need JavaScript, which is off in this browser." in hers
 
 
 @pytest.mark.parametrize(("method", "offered"), [("password", False), ("mfa", True)])
@@ -192,7 +192,7 @@ def test_passkey_used_twice_is_added(alice_phone: Visitor) -> None:
         (given(credential=b""), CANNOT),
         (given(credential=b"x" * 1024), CANNOT),
         ({"name": "Keychain"}, CANNOT),
-        (given(name=""), {"sentence": "Give it a name.", "again": True}),
+        (given(name=""), {"sentence": "The name is missing. Give the passkey a name.", "again": True}),
         (
             given(name="a\u202eb"),
             {"sentence": "There is a character in it that cannot be shown. Type it anew.", "again": True},

@@ -75,7 +75,9 @@ def changing(view: View) -> View:
 
 
 def fresh_sign_in(view: View) -> View:
-    """Guard: signed in within the last five minutes; asked for on the GET that shows the form, never on its POST.
+    """Guard: signed in again within the last five minutes; asked for on the GET that shows the form, never on its POST.
+
+    A sign-in a moment ago does not count: allauth asks who is there once more, and then for five minutes no longer.
 
     Who has neither a password nor a second factor would pass allauth's own guard in silence, and so would whoever
     holds their browser: they sign in again by a mailed code.

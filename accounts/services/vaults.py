@@ -200,6 +200,8 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
         if state is None:
             raise NothingToUndo
         mended = sealing.unseal(bytes(state.sealed), vault.key, row.id.bytes, state.version)
+        lost = VaultState.objects.filter(vault=row.pk, version__gt=state.version, act=Tag.ENTRY_COUNTED).count()
+        mended = mended.counted_on(lost)  # Which counters gave those codes is lost; none gives one twice.
         there = {slot.hex for slot in row.slots.values_list("pk", flat=True)}
         mended = mended.without_backup_keys(key.slot for key in mended.backup_keys if key.slot not in there)
         row.version, row.changed_at = row.version + 1, at

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from accounts.vault.encoding import canonical, trusted
-from accounts.vault.entry import Entry, Type, tidy_note
+from accounts.vault.entry import LARGEST_COUNTER, Entry, Type, tidy_note
 from accounts.vault.errors import (
     AlreadyListed,
     Damaged,
@@ -219,6 +219,17 @@ class AccountList:
             raise ParseError(Reason.NOT_A_COUNTER)
         return self._with(replace(entry, counter=entry.counter + 1)).checked()
 
+    def counted_on(self, by: int) -> AccountList:
+        """The list with every counter so much further, Trash included: where states were lost that gave codes."""
+        if not by:
+            return self
+        entries = tuple(_further(entry, by) for entry in self.entries)
+        return replace(
+            self,
+            entries=entries,
+            trash=tuple(replace(trashed, entry=_further(trashed.entry, by)) for trashed in self.trash),
+        )
+
     def undone_to(self, older: AccountList, between: Iterable[AccountList] = ()) -> AccountList:
         """The list with accounts and Trash of an older state, and with nothing else of it.
 
@@ -319,6 +330,12 @@ class AccountList:
 
     def _with(self, changed: Entry) -> AccountList:
         return replace(self, entries=tuple(changed if entry.id == changed.id else entry for entry in self.entries))
+
+
+def _further(entry: Entry, by: int) -> Entry:
+    if entry.type is not Type.HOTP:
+        return entry
+    return replace(entry, counter=min(entry.counter + by, LARGEST_COUNTER))
 
 
 def higher_counter(entry: Entry, other: Entry | None) -> Entry:

@@ -133,6 +133,18 @@ def test_mend_goes_on_from_the_last_state_that_opens(alice_phone: Visitor) -> No
     assert vault_of(alice_phone).version == 4
 
 
+def test_mend_gives_no_counter_code_twice(alice_phone: Visitor) -> None:
+    """The state that is damaged was the one which kept the counter of the last code."""
+    counter = create_entry(on=alice_phone, name="counter", type=Type.HOTP)
+    given = [codes.next_code(alice_phone.vault, counter.id, at=timezone.now()).first for _ in range(2)]
+    VaultState.objects.filter(version=vault_of(alice_phone).version).update(sealed=b"\x01" + bytes(4200))
+
+    vaults.mend(alice_phone.vault, at=timezone.now())
+    after = codes.next_code(alice_phone.vault, counter.id, at=timezone.now()).first
+
+    assert len({*given, after}) == 3
+
+
 def a_key(slot: str) -> BackupKey:
     return BackupKey(slot, "words", Secret(b"hint"), Secret(bytes(32)))
 

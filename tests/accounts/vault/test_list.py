@@ -44,6 +44,17 @@ def test_a_backup_key_joins_takes_the_place_of_its_own_slots_and_goes_with_it() 
     assert changed.without_backup_keys([id_of(1)]) is changed
 
 
+def test_counters_go_on_by_as_many_codes_as_were_lost() -> None:
+    accounts = AccountList().add(counter_entry(1, counter=7)).add(new_entry(2)).add(counter_entry(3, counter=2**63 - 2))
+    accounts = accounts.trash_entry(id_of(1), 50)
+
+    further = accounts.counted_on(2)
+
+    assert further.in_trash(id_of(1)).entry.counter == 9
+    assert [further.get(id_of(2)), further.get(id_of(3)).counter] == [new_entry(2), 2**63 - 1]
+    assert accounts.counted_on(0) is accounts
+
+
 def test_an_added_account_stands_at_the_end_and_the_old_list_is_as_it_was() -> None:
     before = new_list(1, 2)
 

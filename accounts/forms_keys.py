@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import DoorForm, clean_line
@@ -48,6 +48,19 @@ class LettersForm(forms.Form):
         ),
         error_messages={"required": _("Type the letters, or refuse the request.")},
     )
+
+    def clean_letters(self) -> str:
+        """Eight of them. A slip of the finger is no wrong entry. Raises ValidationError."""
+        typed = str(self.cleaned_data["letters"])
+        count = len(keys.plain(typed))
+        if count != keys.LETTERS_SHOWN:
+            sentence = ngettext(
+                "This is %(count)d letter; there are eight. This cost no try.",
+                "These are %(count)d letters; there are eight. This cost no try.",
+                count,
+            )
+            raise forms.ValidationError(sentence % {"count": count}, code="length")
+        return typed
 
 
 class OpenByWordsForm(DoorForm):

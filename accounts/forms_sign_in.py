@@ -1,4 +1,4 @@
-"""The forms of passkeys: whatever a browser sends as one is judged, never a failure."""
+"""The forms of second factors and passkeys: whatever a browser sends as one is judged, never a failure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from allauth.core import context
 from allauth.mfa.adapter import get_adapter
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as of_allauth
 from django import forms
 from django.core.exceptions import ValidationError
@@ -62,6 +65,20 @@ def _judged(clean: Callable[[], Any]) -> Any:
         return clean()
     except _UNREADABLE:
         raise get_adapter().validation_error("incorrect_code") from None
+
+
+class TurnOnCodesForm(ActivateTOTPForm):
+    """The second factor is turned on by its first code. Its key is the one that was shown, until it is turned on.
+
+    allauth draws another key whenever the page is opened: what was scanned into the list a moment ago, on the same
+    phone, would then fit no more.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        shown = context.request.session.get(SECRET_SESSION_KEY)
+        super().__init__(*args, **kwargs)
+        if shown and not self.is_bound:
+            self.secret = context.request.session[SECRET_SESSION_KEY] = shown
 
 
 class AddPasskeyForm(of_allauth.AddWebAuthnForm):

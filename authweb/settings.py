@@ -197,6 +197,7 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if env.flag("PAS
 MFA_PASSKEY_LOGIN_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
 MFA_PASSKEY_SIGNUP_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
 MFA_FORMS = {
+    "activate_totp": "accounts.forms_sign_in.TurnOnCodesForm",
     "add_webauthn": "accounts.forms_sign_in.AddPasskeyForm",
     "signup_webauthn": "accounts.forms_sign_in.SignUpByPasskeyForm",
     "authenticate_webauthn": "accounts.forms_sign_in.AuthenticateByPasskeyForm",

@@ -223,6 +223,12 @@ def _notice(user: User, *, at: datetime, by: Device | None) -> None:
     User.objects.filter(pk=user.pk).update(noticed_at=at)
 
 
+def done_on(event: Event) -> str:
+    """The device on which it was done, by name; empty where the sentence names it already, or nobody knows."""
+    by = str(event.facts.get("by") or event.device_name)
+    return "" if by and by in sentence(event) else by
+
+
 _NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "count": 1}
 
 

@@ -356,6 +356,17 @@ def drop_lists_nobody_opens(user_id: UUID) -> None:
     lists.delete()
 
 
+def unused_name(user: User, name: str) -> str:
+    """The name, with a number where a device of this person has it already: two alike cannot be told apart."""
+    taken = set(user.devices.filter(removed_at=None).values_list("name", flat=True))
+    number = 2
+    free = name
+    while free in taken:
+        free = f"{name[:60]} {number}"
+        number += 1
+    return free
+
+
 # -- What a browser says of itself ------------------------------------------------------------------------------------
 
 _SYSTEMS = (

@@ -19,6 +19,7 @@ from accounts.vault.keys import Secret
 COUNT = 6
 _LONGEST = 9  # Letters of the longest word of the list.
 _BETWEEN = re.compile(r"[\s\u2010\u2011-]+")
+_AROUND = "0123456789.,;:()"  # The numbers of a sheet that was copied, the commas of somebody who writes some.
 
 
 class NotInList(Exception):
@@ -59,12 +60,12 @@ def made() -> tuple[str, ...]:
 
 @sensitive_variables()
 def read(typed: str) -> Secret:
-    """Six words of the list, however they were typed: spaces, hyphens and capitals do not matter.
+    """Six words of the list, however they were typed: spaces, hyphens, capitals and numbers beside them do not matter.
 
     Raises NotInList for the first that is none, OtherNumber, ParseError when nothing was typed.
     """
-    words = keys.normalised(typed)
-    pieces = [piece for piece in map(keys.plain, _BETWEEN.split(typed)) if piece]
+    pieces = [piece for piece in (keys.plain(part).strip(_AROUND) for part in _BETWEEN.split(typed)) if piece]
+    words = keys.normalised("".join(pieces))
     found, rest = _split("".join(pieces))
     if rest:
         raise _fault(pieces)

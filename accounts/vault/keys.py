@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from accounts.vault.approval import letters, open_key, private_half, public_half, same_letters, seal_key
+from accounts.vault.approval import LETTERS_SHOWN, letters, open_key, private_half, public_half, same_letters, seal_key
 from accounts.vault.derivation import Label, derive, fingerprint, info, unwrap, wrap
 from accounts.vault.device import DeviceCookie, device_verifier
 from accounts.vault.errors import Damaged, Reason, Unsupported
@@ -33,6 +33,7 @@ from accounts.vault.slots import (
 from accounts.vault.words import WORDS_COSTS, Costs, normalised, plain, stretch
 
 __all__ = [
+    "LETTERS_SHOWN",
     "WORDS_COSTS",
     "Costs",
     "DeviceCookie",

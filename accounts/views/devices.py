@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,6 +21,8 @@ from accounts.vault.errors import Damaged
 
 def _detected(request: HttpRequest) -> dict[str, object]:
     name, type = devices.detect(request.headers.get("User-Agent", ""))
+    if name and request.user.is_authenticated:
+        name = devices.unused_name(request.user, name)
     return {"device_id": uuid4(), "name": name, "type": type.value if type else ""}
 
 
@@ -69,6 +72,7 @@ def index(request: UserRequest) -> HttpResponse:
         "accounts/devices.html",
         {
             "here": here,
+            "lately": timezone.now() - timedelta(hours=2),
             "requests": asks,
             "devices": request.user.devices.enrolled(),
             "only_here": here is not None and here.removed_at is None and bool(devices.loss(here).lists),

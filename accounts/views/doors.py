@@ -93,7 +93,7 @@ def context_of(request: UserRequest, found: Doors) -> dict[str, object]:
         "rp": relying_party(),
         "list": found.vault.pk,
         "device_id": uuid4(),
-        "device_name": called or _("This browser"),
+        "device_name": called,
         "device_type": _("computer") if type == DeviceType.COMPUTER else DeviceType(type).label if type else "",
     }
 
@@ -101,7 +101,7 @@ def context_of(request: UserRequest, found: Doors) -> dict[str, object]:
 def new_device(request: UserRequest, device_id: UUID) -> NewDevice | None:
     """What this browser will be; None where its type is not known yet, and "accounts:open-name" asks for it."""
     called, type = _called(request)
-    return NewDevice(device_id, called or str(_("This browser")), DeviceType(type)) if type else None
+    return NewDevice(device_id, called, DeviceType(type)) if type else None
 
 
 def relying_party() -> str:
@@ -124,6 +124,7 @@ def _called(request: UserRequest) -> tuple[str, str]:
         called = clean_line(called)
     except ValidationError:
         called = ""  # A browser may say anything; in a name stands what can be shown.
+    called = devices.unused_name(request.user, called or _("This browser"))
     return called, type.value if type else ""
 
 

@@ -106,7 +106,10 @@ def activity(request: UserRequest) -> HttpResponse:
     events = Paginator(_events(request, group), _EVENTS_A_PAGE).get_page(request.GET.get("page"))
     vault = devices.enter(request)
     undoable = vaults.undoable(vault) if vault and request.user.deletes_at is None else frozenset()
-    lines = [(event, activity_service.sentence(event), _undo(event, vault, undoable)) for event in events]
+    lines = [
+        (event, activity_service.sentence(event), activity_service.done_on(event), _undo(event, vault, undoable))
+        for event in events
+    ]
     return page(request, "accounts/activity.html", {"events": events, "lines": lines, "groups": GROUPS, "group": group})
 
 

@@ -264,7 +264,7 @@ def test_each_step_is_mailed_in_the_persons_time(db: None, django_capture_on_com
         "Your Authweb account was deleted",
     ]
     assert "It will be deleted on Tuesday, 5 May 2026, 14:02 CEST." in mail.outbox[0].body
-    assert "it was asked to delete" in mail.outbox[0].body
+    assert "you asked to delete" in mail.outbox[0].body
     assert f"press Undo. If this was not you, change your password too:\nhttp://localhost:8000{SETTINGS}" in (
         mail.outbox[0].body
     )

@@ -89,6 +89,18 @@ def test_first_word_that_is_none_is_named_with_its_neighbour(
     assert word_list.corrected(typed, nearest) == (corrected if nearest else typed)
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "1 granite 2 ladle 3 marigold 4 hexagon 5 kettle 6 lantern",
+        "1. Granite\n2. Ladle\n3. Marigold\n4. Hexagon\n5. Kettle\n6. Lantern",
+        "granite, ladle, marigold, hexagon, kettle, lantern.",
+    ],
+)
+def test_sheet_that_was_copied_is_read_without_its_numbers(typed: str) -> None:
+    assert word_list.read(typed) == keys.normalised(SIX)
+
+
 @pytest.mark.parametrize(("typed", "found"), [("granite", 1), (f"{SIX} zoom", 7), ("drop-down t-shirt", 2)])
 def test_other_numbers_of_words_are_told(typed: str, found: int) -> None:
     with pytest.raises(OtherNumber) as caught:

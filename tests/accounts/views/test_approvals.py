@@ -484,3 +484,13 @@ def test_device_whose_approval_was_not_fetched_is_removed_without_an_undo(
     assert ["Firefox on Windows" in before, "Firefox on Windows" in said(client.get(DEVICES))] == [True, False]
     assert laptop.client.post(WAITING).headers["Location"] == WAITING
     assert Client().get(WAITING).status_code == 302
+
+
+@pytest.mark.parametrize(("typed", "sentence"), [("B", "This is 1 letter"), ("KXRM TQB", "These are 7 letters")])
+def test_slip_of_the_finger_is_no_wrong_entry(alice_phone: Visitor, laptop: Visitor, typed: str, sentence: str) -> None:
+    client = factories.grown_fresh(alice_phone).client
+
+    answers = [client.post(page_of(laptop), {"letters": typed}) for _ in range(4)]
+
+    assert f"{sentence}; there are eight. This cost no try." in said(answers[-1])
+    assert KeySlot.objects.get(kind=SlotKind.APPROVAL).wrong == 0

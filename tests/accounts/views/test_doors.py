@@ -124,3 +124,13 @@ def test_who_has_fifty_devices_is_told_so_at_every_door(alice_phone: Visitor, do
 
     assert "You have 50 devices, as many as one person can have. Remove one first." in said(answer)
     assert Device.objects.count() == 50
+
+
+def test_second_browser_of_one_kind_is_told_apart(alice_phone: Visitor) -> None:
+    vault, at = alice_phone.vault, timezone.now()
+    for name in ("Firefox on Windows", "Firefox on Windows 2"):
+        devices.enrol(alice_phone.user, vault.row, vault.key, NewDevice(uuid4(), name, DeviceType.COMPUTER), at=at)
+
+    page = said(factories.at_another_browser(alice_phone).client.get(OPEN, headers=FIREFOX))
+
+    assert "It will be called 'Firefox on Windows 3', computer." in page

@@ -49,7 +49,7 @@ def test_keys_say_since_when_last_used_and_what_each_opens(alice_phone: Visitor)
     assert "Nothing stored on this server opens your list." in said
     assert re.search(
         rf"Your words Made {since}, last used {used}, \d\d:\d\d Opens this list in any browser .*Remove "
-        rf"Passkey Key of &lt;alice&gt; Made {since}, not used yet Opens this list where the passkey is synced Remove",
+        rf"Key of &lt;alice&gt; Made {since}, not used yet Opens this list where the passkey is synced Remove",
         said,
     )
     assert "2 devices Each opens this list, in its own browser" in said

@@ -228,3 +228,16 @@ def test_page_of_recovery_codes_says_so_once_the_list_gives_the_code(alice_phone
     said.append(SECOND in text(factories.at_another_browser(alice_phone).client.get(CODES)))
 
     assert said == [False, True, False]
+
+
+def test_key_that_was_shown_stays_the_one_until_it_is_turned_on(alice_phone: Visitor) -> None:
+    """Scanned into the list on the same phone, its code is typed on the page that is opened again."""
+    client = factories.grown_fresh(alice_phone).client
+    address = reverse("mfa_activate_totp")
+
+    shown = [client.get(address).context["form"].secret for _ in range(2)]
+    client.post(address, {"code": pyotp.TOTP(shown[0]).now()})
+
+    assert shown[0] == shown[1]
+    assert Authenticator.objects.filter(user=alice_phone.user, type="totp").count() == 1
+    assert "mfa.totp.secret" not in client.session

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Event
 from accounts.services import activity, devices
 from accounts.services.activity import Tag
+from tests import factories
 from tests.factories import Visitor, create_entry
 
 ACTIVITY = reverse("accounts:activity")
@@ -19,7 +20,7 @@ ACTIVITY = reverse("accounts:activity")
 
 def sentences(visitor: Visitor, address: str = ACTIVITY) -> list[str]:
     """What the page of activity says."""
-    return [sentence for _, sentence, _ in visitor.client.get(address).context["lines"]]
+    return [sentence for _, sentence, _, _ in visitor.client.get(address).context["lines"]]
 
 
 @pytest.mark.parametrize("field", ["hide_codes", "show_next_code", "compact_rows", "group_digits"])
@@ -93,7 +94,7 @@ def test_trash_is_undone_from_the_activity(alice_phone: Visitor) -> None:
     entry = create_entry(on=alice_phone)
     alice_phone.client.post(reverse("accounts:to-trash", args=[entry.id]))
 
-    undo = [state for _, _, state in alice_phone.client.get(ACTIVITY).context["lines"]]
+    undo = [state for _, _, _, state in alice_phone.client.get(ACTIVITY).context["lines"]]
     alice_phone.client.post(reverse("accounts:undo", args=[undo[0]]))
 
     assert undo == [3, None, None]
@@ -106,7 +107,17 @@ def test_undo_is_offered_only_while_the_state_before_is_kept(alice_phone: Visito
     for number in range(11):
         create_entry(on=alice_phone, name=f"later {number}")
 
-    undo = [state for _, _, state in alice_phone.client.get(ACTIVITY).context["lines"] if state]
+    undo = [state for _, _, _, state in alice_phone.client.get(ACTIVITY).context["lines"] if state]
 
     assert undo == []
     assert Event.objects.filter(tag=Tag.ENTRY_TRASHED).count() == 1
+
+
+def test_line_names_who_did_it_and_nobody_twice(alice_phone: Visitor) -> None:
+    laptop = factories.with_another_device(alice_phone, name="Laptop", type="computer")
+    devices.remove(laptop.device, at=timezone.now(), by=alice_phone.device)
+
+    lines = alice_phone.client.get(ACTIVITY).context["lines"]
+
+    assert [(sentence, by) for _, sentence, by, _ in lines][0] == ("A device was removed: Laptop.", "Alice's phone")
+    assert ("This device was set up: Alice's phone.", "") in [(sentence, by) for _, sentence, by, _ in lines]

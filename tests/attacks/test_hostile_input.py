@@ -152,6 +152,8 @@ def test_hostile_values_in_every_field_and_query_fail_nowhere(
 
     faults = []
     for page in pages():
+        if who == "ask_elsewhere" and not page.route.startswith(("open/", "start/", "devices/")):
+            continue  # Without the key all else leads to the doors.
         address = page.address(values)
         faults += judged(page, *ask("GET", f"{address}?{everything}"))
         form = {"data": everything, "content_type": "application/x-www-form-urlencoded"}

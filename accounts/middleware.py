@@ -227,11 +227,10 @@ class SignInRequired(LoginRequiredMiddleware):
 
     def handle_no_permission(self, request: HttpRequest, view_func: Any) -> HttpResponseBase:  # type: ignore[override]
         """To the sign-in, and from there back to the page."""
-        response = super().handle_no_permission(request, view_func)
         if request.headers.get("HX-Request"):
             # The page that shows the part asks again itself, on its GET.
             return HttpResponse(headers={"HX-Refresh": "true"})
-        return response
+        return super().handle_no_permission(request, view_func)
 
 
 class NoSuspendedPost:

@@ -13,6 +13,7 @@ from accounts.services import vaults
 from accounts.services.activity import Tag
 from accounts.services.vaults import OpenVault
 from accounts.vault import otp
+from accounts.vault.coder import MakesCodes
 from accounts.vault.entry import Entry, Type
 
 LEAST_COUNT = 2  # The current code and the next one.
@@ -48,7 +49,7 @@ class Code(NamedTuple):
 
 @sensitive_variables()
 def ahead(
-    entries: Iterable[Entry], *, at: datetime, since: int | None = None, over: timedelta | None = None
+    entries: Iterable[MakesCodes], *, at: datetime, since: int | None = None, over: timedelta | None = None
 ) -> dict[str, Code]:
     """For each account with a period, by id: its codes from now on for `over`, five minutes by default.
 

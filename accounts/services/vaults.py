@@ -19,6 +19,7 @@ from accounts.models import Device, Draft, User, Vault, VaultState
 from accounts.services import activity
 from accounts.services.activity import Tag
 from accounts.vault import encoding, sealing
+from accounts.vault.coder import MakesCodes
 from accounts.vault.entry import Entry
 from accounts.vault.errors import VaultError
 from accounts.vault.keys import VaultKey
@@ -106,10 +107,22 @@ def opens(row: Vault, key: VaultKey) -> bool:
 def read(vault: OpenVault) -> AccountList:
     """The list as it stood when the request came. Raises Damaged when its newest state does not open."""
     if vault.opened is None:
-        if not vault.sealed:
-            vault.sealed = _newest(vault.row)
-        vault.opened = sealing.unseal(vault.sealed, vault.key, vault.row.id.bytes, vault.row.version)
+        vault.opened = sealing.unseal(_sealed(vault), vault.key, vault.row.id.bytes, vault.row.version)
     return vault.opened
+
+
+@sensitive_variables()
+def coders(vault: OpenVault) -> Iterable[MakesCodes]:
+    """What makes the codes of the list as it stood when the request came. Raises as `read`."""
+    if vault.opened is not None:
+        return vault.opened.entries
+    return sealing.unseal_coders(_sealed(vault), vault.key, vault.row.id.bytes, vault.row.version)
+
+
+def _sealed(vault: OpenVault) -> bytes:
+    if not vault.sealed:
+        vault.sealed = _newest(vault.row)
+    return vault.sealed
 
 
 @sensitive_variables()

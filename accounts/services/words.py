@@ -24,7 +24,7 @@ from django.contrib.auth.password_validation import (
     NumericPasswordValidator,
     UserAttributeSimilarityValidator,
 )
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
@@ -253,7 +253,7 @@ def open_list(
     if slot is None:
         raise NoSuchDoor
     words, costs = keys.normalised(typed), Costs(slot.kib or 0, slot.passes or 0, slot.lanes or 0).checked()
-    place, pepper = (slot.vault_id.bytes, slot.id.bytes), _pepper(slot)
+    place, pepper = (slot.vault_id.bytes, slot.id.bytes), keyring.pepper_of(slot.kid)
     keys.rewrap(bytes(slot.wrapped or b""), pepper, pepper, *place)  # Damaged is told before anything is counted.
     subject = attempts.of_list(list_id)
     tried = attempts.count([(WORDS_OF_LIST, subject), (WORDS_OF_NETWORK, network)], at=at)
@@ -282,14 +282,9 @@ def tries_left(list_id: UUID, *, at: datetime) -> tuple[int, datetime]:
 @sensitive_variables()
 def _unwrapped(slot: KeySlot, stretched: Secret) -> keys.VaultKey:
     place = (slot.vault_id.bytes, slot.id.bytes)
-    return keys.open_slot(bytes(slot.wrapped or b""), keys.words_key(stretched, *place), _pepper(slot), *place)
-
-
-def _pepper(slot: KeySlot) -> Secret:
-    try:
-        return keyring.pepper(slot.kid)[1]
-    except ImproperlyConfigured:
-        raise Damaged(Reason.SLOT_OUTER) from None
+    return keys.open_slot(
+        bytes(slot.wrapped or b""), keys.words_key(stretched, *place), keyring.pepper_of(slot.kid), *place
+    )
 
 
 @contextmanager

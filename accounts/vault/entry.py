@@ -281,8 +281,8 @@ _set_added, _set_needs, _set_identity = _set["added"], _set["needs"], _set["iden
 _set_signed_in, _set_as_of = _set["signed_in"], _set["as_of"]
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _NEEDS: Final = {needs.value: needs for needs in Needs}
-_TYPES: Final = {type_.value: type_ for type_ in Type}
-_ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
+TYPES: Final = {type_.value: type_ for type_ in Type}
+ALGORITHMS: Final = {algorithm.value: algorithm for algorithm in Algorithm}
 _secret_of_text: Final = Secret.of_text
 
 
@@ -301,8 +301,8 @@ def _from_document(document: Mapping[str, Any]) -> Entry:
     _set_added(entry, get("added", 0))
     if "secret" in document:
         _set_secret(entry, _secret_of_text(document["secret"]))
-        _set_type(entry, _TYPES[document["type"]])
-        _set_algorithm(entry, _ALGORITHMS[document["algorithm"]])
+        _set_type(entry, TYPES[document["type"]])
+        _set_algorithm(entry, ALGORITHMS[document["algorithm"]])
         _set_digits(entry, document["digits"])
         _set_period(entry, document["period"])
         _set_counter(entry, document["counter"])

@@ -297,14 +297,7 @@ class AccountList:
     @classmethod
     def from_bytes(cls, data: bytes) -> AccountList:
         """The list of a document of any version, once it has been authenticated. Raises Damaged, Unsupported."""
-        document = trusted(data)
-        if not isinstance(document, dict):
-            raise Damaged(Reason.DAMAGED_DOCUMENT)
-        version = document.get("v")
-        if type(version) is not int:
-            raise Damaged(Reason.DAMAGED_DOCUMENT)
-        if version not in _READERS:
-            raise Unsupported(Reason.VERSION, found=version)
+        version, document = opened(data)
         try:
             return _READERS[version](document)
         except (KeyError, TypeError, ValueError, AttributeError):
@@ -330,6 +323,19 @@ class AccountList:
 
     def _with(self, changed: Entry) -> AccountList:
         return replace(self, entries=tuple(changed if entry.id == changed.id else entry for entry in self.entries))
+
+
+def opened(data: bytes) -> tuple[int, dict[str, Any]]:
+    """The version of a list's document and what it holds, unread, once authenticated. Raises Damaged, Unsupported."""
+    document = trusted(data)
+    if not isinstance(document, dict):
+        raise Damaged(Reason.DAMAGED_DOCUMENT)
+    version = document.get("v")
+    if type(version) is not int:
+        raise Damaged(Reason.DAMAGED_DOCUMENT)
+    if version not in _READERS:
+        raise Unsupported(Reason.VERSION, found=version)
+    return version, document
 
 
 def _further(entry: Entry, by: int) -> Entry:

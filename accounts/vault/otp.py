@@ -18,7 +18,8 @@ import pyotp
 from pyotp.contrib.steam import STEAM_CHARS
 from pyotp.contrib.steam import Steam as PyotpSteam
 
-from accounts.vault.entry import DEFAULT_PERIOD, STEAM_DIGITS, Algorithm, Entry, Type
+from accounts.vault.coder import MakesCodes
+from accounts.vault.entry import DEFAULT_PERIOD, STEAM_DIGITS, Algorithm, Type
 from accounts.vault.errors import ParseError, Reason
 from accounts.vault.secret import Secret
 
@@ -111,17 +112,17 @@ def run(
     return _shape(digits, count) % tuple(numbers)
 
 
-def period_of(entry: Entry) -> int:
+def period_of(entry: MakesCodes) -> int:
     """Seconds that a code of this account lasts; for a counter account the default, which says nothing."""
     return entry.period
 
 
-def step(entry: Entry, at: int) -> int:
+def step(entry: MakesCodes, at: int) -> int:
     """The step of an account at an instant: periods since 1970, or the next counter to use."""
     return entry.counter if entry.type is Type.HOTP else at // entry.period
 
 
-def codes(entry: Entry, first_step: int, count: int) -> str:
+def codes(entry: MakesCodes, first_step: int, count: int) -> str:
     """`count` codes of an account from a step on, as one text: `entry.digits` letters each. Raises ParseError."""
     return run(
         _key(entry),
@@ -133,17 +134,17 @@ def codes(entry: Entry, first_step: int, count: int) -> str:
     )
 
 
-def code_at(entry: Entry, at: int) -> str:
+def code_at(entry: MakesCodes, at: int) -> str:
     """The code of an account at an instant; of a counter account, the code of its next counter. Raises ParseError."""
     return codes(entry, step(entry, at), 1)
 
 
-def hotp(entry: Entry, counter: int) -> str:
+def hotp(entry: MakesCodes, counter: int) -> str:
     """The code of an account at a counter. Raises ParseError."""
     return codes(entry, counter, 1)
 
 
-def _key(entry: Entry) -> Secret:
+def _key(entry: MakesCodes) -> Secret:
     if entry.secret is None:
         raise ParseError(Reason.NO_SECRET)
     return entry.secret

@@ -7,6 +7,7 @@ newer one under its number, or a draft do not.
 from __future__ import annotations
 
 from accounts.vault import keys
+from accounts.vault.coder import Coder, of_list
 from accounts.vault.encoding import pad, unpad
 from accounts.vault.keys import Label
 from accounts.vault.list import AccountList
@@ -25,6 +26,11 @@ def unseal(data: bytes, key: VaultKey, vault_id: bytes, version: int) -> Account
     told apart (a vault key has proven itself against its slot before it comes here); Unsupported for a version to come.
     """
     return AccountList.from_bytes(unseal_document(data, key, vault_id, version))
+
+
+def unseal_coders(data: bytes, key: VaultKey, vault_id: bytes, version: int) -> tuple[Coder, ...]:
+    """What makes the codes of the list in a state, and nothing else of it. Raises as `unseal`."""
+    return of_list(unseal_document(data, key, vault_id, version))
 
 
 def seal_document(

@@ -71,13 +71,13 @@ def codes(request: VaultRequest) -> HttpResponse:
     """
     at = timezone.now()
     try:
-        accounts = vaults.read(request.vault)
+        makers = vaults.coders(request.vault)
     except Damaged:
         return JsonResponse({}, status=409)
     now = vaults.seconds(at)
     wanted = request.GET.get("from", "")
     since = int(wanted) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 12 else now
-    found = codes_service.ahead(accounts.entries, at=at, since=since)
+    found = codes_service.ahead(makers, at=at, since=since)
     return JsonResponse(
         {
             "now": at.timestamp(),

@@ -14,13 +14,13 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
 from accounts.http import UserRequest, being_deleted, fresh_sign_in, go, network_of, page, said, too_many_devices
 from accounts.models import Device
-from accounts.services import approvals, devices, vaults
+from accounts.services import approvals, browsers, devices, vaults
 from accounts.services.devices import NewDevice
 from accounts.vault.errors import Damaged
 
 
 def _detected(request: HttpRequest) -> dict[str, object]:
-    name, type = devices.detect(request.headers.get("User-Agent", ""))
+    name, type = browsers.detect(request.headers.get("User-Agent", ""))
     if name and request.user.is_authenticated:
         name = devices.unused_name(request.user, name)
     return {"device_id": uuid4(), "name": name, "type": type.value if type else ""}

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import NameDeviceForm, clean_line
 from accounts.http import UserRequest, go, page
 from accounts.models import DeviceType
-from accounts.services import approvals, devices, doors
+from accounts.services import approvals, browsers, devices, doors
 from accounts.services.devices import NewDevice
 from accounts.services.doors import Doors, NoSuchDoor
 from accounts.vault import encoding
@@ -119,7 +119,7 @@ def _called(request: UserRequest) -> tuple[str, str]:
     named = request.session.get(_NAMED)
     if named:
         return str(named["name"]), str(named["type"])
-    called, type = devices.detect(request.headers.get("User-Agent", ""))
+    called, type = browsers.detect(request.headers.get("User-Agent", ""))
     try:
         called = clean_line(called)
     except ValidationError:

@@ -29,7 +29,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.adapter import INVITATION_IN_SESSION
 from accounts.http import UserRequest, View, fresh_sign_in, go, page, said
-from accounts.services import activity, devices, sign_in
+from accounts.services import activity, browsers, devices, sign_in
 from accounts.services.activity import Tag
 from accounts.vault.errors import Damaged
 
@@ -67,7 +67,7 @@ def _sessions(request: UserRequest) -> list[dict[str, Any]]:
     """Where the person is signed in; the newest first, this browser before all."""
     sessions = [
         {
-            "name": devices.detect(session.user_agent)[0] or _("A browser"),
+            "name": browsers.detect(session.user_agent)[0] or _("A browser"),
             "ip": session.ip,
             "since": session.created_at,
             "is_here": session.is_current(),

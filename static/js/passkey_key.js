@@ -152,9 +152,9 @@
     const used = await use(form.dataset.rp, [id]);
     uses += 1;
     if (used.output && before && alike(before, used.output)) {
-      const again = await send(form, { credential: id, first: toText(before), second: toText(used.output) });
+      const unsent = await send(form, { credential: id, first: toText(before), second: toText(used.output) });
       used.output.fill(0);
-      if (!again) end();
+      if (!unsent) end();
     } else if (used.output && uses === 1) {
       if (before) before.fill(0); // What making gave is not relied on: two uses decide.
       before = used.output;

@@ -68,19 +68,6 @@ def files() -> Iterator[tuple[str, bytes]]:
             yield path.name, subprocess.run(["cat", path], capture_output=True, check=True).stdout
 
 
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """The log at its most talkative, and what would be said to the terminal."""
-    root, said = logging.getLogger(), io.StringIO()
-    handler, level = logging.StreamHandler(said), root.level
-    handler.setFormatter(logging.Formatter("%(message)s %(args)s %(pathname)s"))
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield said
-    root.setLevel(level)
-    root.removeHandler(handler)
-
-
 def mails() -> Iterator[tuple[str, bytes]]:
     """Every mail that left."""
     for sent in mail.outbox:

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -376,19 +376,6 @@ def test_length_that_was_written_down_is_noticed(db: None) -> None:
 
 
 # -- Words are written nowhere ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """The log at its most talkative."""
-    root, said = logging.getLogger(), io.StringIO()
-    handler, level = logging.StreamHandler(said), root.level
-    handler.setFormatter(logging.Formatter("%(message)s %(args)s"))
-    root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
-    yield said
-    root.setLevel(level)
-    root.removeHandler(handler)
 
 
 def kept(phrases: Iterable[str], log: str) -> list[str]:

@@ -169,30 +169,6 @@ def test_vault_key_of_another_device_does_not_fit(alice_phone: Visitor, bob: Vis
     assert answer.headers["Location"] == reverse("accounts:open")
 
 
-@pytest.mark.parametrize(
-    ("agent", "name", "type"),
-    [
-        (
-            "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) Version/18.0 Safari/604.1",
-            "Safari on iPhone",
-            "ios",
-        ),
-        ("Mozilla/5.0 (Linux; Android 15; Pixel 9) Chrome/130.0 Mobile Safari/537.36", "Chrome on Pixel 9", "android"),
-        ("Mozilla/5.0 (Linux; Android 10; K) Chrome/130.0 Mobile Safari/537.36", "Chrome on Android", "android"),
-        (
-            "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:132.0) Gecko/20100101 Firefox/132.0",
-            "Firefox on Windows",
-            "computer",
-        ),
-        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Version/18.0 Safari/605.1.15", "Safari on Mac", "computer"),
-        ("curl/8.0", "", None),
-        ("x" * 100_000, "", None),
-    ],
-)
-def test_browser_is_detected_by_what_it_says(agent: str, name: str, type: str | None) -> None:
-    assert devices.detect(agent) == (name, type)
-
-
 def test_fifty_devices_are_the_most(alice_phone: Visitor) -> None:
     """Whoever has words or a passkey could make them without end, with a mail for each."""
     vault, at = alice_phone.vault, timezone.now()

@@ -349,3 +349,25 @@ def test_open_vault_prints_no_key(alice_phone: Visitor) -> None:
 def test_vault_begins_with_the_list_of_its_device(alice_phone: Visitor) -> None:
     assert Vault.objects.get().name == "Alice's phone"
     assert devices.has_list(alice_phone.user)
+
+
+def test_coders_of_a_list_are_its_accounts_with_codes_read_or_not(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone, name="first")
+    create_entry(on=alice_phone, name="second", type=Type.HOTP, counter=3)
+
+    unread, read = alice_phone.vault, alice_phone.vault
+    accounts = vaults.read(read)
+
+    assert unread.opened is None
+    assert [(one.id, one.secret, one.counter) for one in vaults.coders(unread)] == [
+        (entry.id, entry.secret, entry.counter) for entry in accounts
+    ]
+    assert vaults.coders(read) == accounts.entries
+
+
+def test_coders_of_a_damaged_list_are_refused(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+    VaultState.objects.update(sealed=b"\x01" * 5000)
+
+    with pytest.raises(Damaged):
+        vaults.coders(alice_phone.vault)

@@ -431,6 +431,15 @@ def test_every_act_leaves_one_line_without_names(alice_phone: Visitor) -> None:
     assert [word for word in ("Sesame", "ali", "open") if word in everything.replace("Alice's phone", "")] == []
 
 
+def test_refresh_of_a_damaged_list_gives_no_codes_and_says_so(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+    VaultState.objects.update(sealed=b"\x01" * 5000)
+
+    answer = alice_phone.client.get(reverse("accounts:codes"))
+
+    assert (answer.status_code, answer.json()) == (409, {})
+
+
 def test_no_page_fails_over_a_damaged_list(alice_phone: Visitor) -> None:
     entry = create_entry(on=alice_phone, name="a")
     create_entry(on=alice_phone, name="b")

@@ -294,11 +294,13 @@ def test_notice_is_answered_without_script(
     page = context.new_page()
     page.goto("/accounts/")
     before = page.locator("[data-told]").all_inner_texts()
+    tops = [page.locator(f".notice {part}").first.bounding_box() for part in ("> .icon", "[data-told]")]
 
     page.get_by_role("button", name="OK").click()
     page.wait_for_url("**/accounts/")
 
     assert before == ["Words that open your list were made."]
+    assert [round(top["y"] - tops[1]["y"]) for top in tops if top] == [1, 0]  # The sign beside the first line.
     expect(page.locator("[data-told]")).to_have_count(0)
 
 

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from accounts.vault import keys, sealing
+from accounts.vault import coder, keys, sealing
 from accounts.vault.encoding import pad
 from accounts.vault.errors import Damaged, Reason, TooLarge, Unsupported, VaultError
 from accounts.vault.keys import Label, VaultKey
@@ -37,6 +37,14 @@ def test_a_list_comes_back_from_its_state() -> None:
     assert sealing.unseal(sealed, VK, VAULT, 1) == accounts
     assert len(sealed) == 1 + 32 + 4096 + 16
     assert sealed != sealing.seal(accounts, VK, VAULT, 1)
+
+
+def test_the_coders_of_a_list_come_from_the_same_state() -> None:
+    sealed = sealing.seal(new_list(1, 2, 3), VK, VAULT, 1)
+
+    assert sealing.unseal_coders(sealed, VK, VAULT, 1) == coder.of_list(new_list(1, 2, 3).to_bytes())
+    with pytest.raises(Damaged):
+        sealing.unseal_coders(sealed, VK, VAULT, 2)
 
 
 def test_the_size_of_a_state_tells_little_of_the_number_of_accounts() -> None:

@@ -28,6 +28,10 @@ serve: $(VENV)/run.stamp
 
 # -- Check ------------------------------------------------------------------------------------------------------------
 
+# What is pure, and the tests that run each branch of it without a database.
+PURE := accounts.vault,backups.portions,backups.contents,backups.envelope,backups.names
+PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions contents envelope names fuzz)
+
 # The core under coverage, each branch of it; then all the rest. TESTS=tests/rules or ROW=T16 runs those alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
@@ -35,9 +39,9 @@ ifneq ($(TESTS)$(ROW),)
 	$(PY) -m pytest $(FORM) $(TESTS)
 else
 	@mkdir -p build; failed=0; \
-	$(PY) -m coverage run --data-file=build/coverage --source=accounts.vault -m pytest $(FORM) tests/accounts/vault || failed=1; \
+	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
-	$(PY) -m pytest $(FORM) --ignore=tests/accounts/vault || failed=1; \
+	$(PY) -m pytest $(FORM) $(PURE_TESTS:%=--ignore=%) || failed=1; \
 	exit $$failed
 endif
 

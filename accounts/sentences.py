@@ -107,6 +107,7 @@ def number(value: int) -> str:
     return str(number_format(value, force_grouping=True))
 
 
+DEVICE_TYPES: Final = {"ios": "iOS", "android": "Android", "computer": gettext_lazy("a computer")}
 HASHES: Final = {Algorithm.SHA1: "SHA-1", Algorithm.SHA256: "SHA-256", Algorithm.SHA512: "SHA-512"}
 
 
@@ -142,6 +143,12 @@ def _mib(found: Fact, *, up: bool = False) -> str:
     tenths = _int(found) * 10
     tenths = -(-tenths // _MIB) if up else tenths // _MIB
     return str(number_format(tenths / 10 if tenths % 10 else tenths // 10, force_grouping=True))
+
+
+def _other_device_type(facts: Facts) -> str:
+    return _("This backup was made on %(type)s. Open Authweb on a device of that type to restore it.") % {
+        "type": DEVICE_TYPES.get(str(facts["found"]), "–")
+    }
 
 
 def _file_too_large(facts: Facts) -> str:
@@ -324,6 +331,12 @@ SENTENCES: Final[Mapping[Reason, _Sentence]] = {
         "This asks for %(found)s passes; this server allows %(allowed)s. Ask its operator."
     ),
     Reason.COST_LANES: gettext_lazy("This asks for %(found)s lanes; this server allows %(allowed)s. Ask its operator."),
+    # A backup.
+    Reason.KEY_MISSING: gettext_lazy(
+        "This backup was made with number %(kid)s of the server's keys, which is not there. "
+        "Whoever runs this server can bring it back from the printed sheet of keys."
+    ),
+    Reason.OTHER_DEVICE_TYPE: _other_device_type,
     # A line of the server keys file.
     Reason.LINE_ROLE: gettext_lazy("The line names no key that is known. Read its beginning again."),
     Reason.LINE_NUMBER: gettext_lazy("The number of the key is not a number. Read it again."),

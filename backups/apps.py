@@ -1,4 +1,4 @@
-"""The app of Cloud Backup and restore. Today it tidies; backups come with their issue."""
+"""The app of Cloud Backup and restore."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from django.apps import AppConfig
 
 
 class BackupsConfig(AppConfig):
-    """The app's name."""
+    """Registers its checks, in sight."""
 
     name = "backups"
+
+    def ready(self) -> None:
+        """Register the checks."""
+        from backups import checks  # noqa: F401, PLC0415 - once all apps are ready

@@ -19,7 +19,7 @@ from accounts.vault.secret import Secret
 
 
 class Label(StrEnum):
-    """Every label of the lists and their doors; beside it what each is bound to. Ids are 16 raw bytes."""
+    """Every label of lists, doors and backups; beside it what each is bound to. Ids are 16 raw bytes."""
 
     SLOT_BROWSER = "authweb/slot/1/browser"  # vault, slot; salted with the share
     SLOT_WORDS = "authweb/slot/1/words"  # vault, slot
@@ -27,6 +27,12 @@ class Label(StrEnum):
     SLOT_PEPPER = "authweb/slot/1/pepper"  # vault, slot
     BACKUP_WORDS = "authweb/backup/1/words"
     BACKUP_PASSKEY = "authweb/backup/1/passkey"
+    BACKUP_SERVER = "authweb/backup/1/server"  # ctx
+    BACKUP_MAC = "authweb/backup/1/mac"
+    BACKUP_CTX = "authweb/backup/1/ctx"
+    BACKUP_SS = "authweb/backup/1/ss"  # ctx, stream, sequence u64, SHA-256(lp(slots, padded contents))
+    BACKUP_SLOTS = "authweb/backup/1/slots"  # ctx, stream, sequence u64
+    BACKUP_BODY = "authweb/backup/1/body"  # ctx, stream, sequence u64, sealed slots
     DEVICE_AUTH = "authweb/device/1/auth"  # device
     APPROVAL_KEY = "authweb/approval/1/key"  # vault, slot; salted with the share
     APPROVAL_LETTERS = "authweb/approval/1/letters"  # vault, slot, new device, public key
@@ -50,6 +56,14 @@ def derive(key: Secret, label: str, *bound: bytes, length: int = 32, salt: bytes
     return Secret(hkdf.derive(key.reveal()))
 
 
+def extract(key: Secret) -> Secret:
+    """The first half of `derive` without a salt, 32 bytes: what HMAC-SHA256 under it gives of info ‖ 0x01 is a key.
+
+    For one key that gives many, so that this half is done once.
+    """
+    return Secret(hmac.digest(_NO_SALT, key.reveal(), "sha256"))
+
+
 def fingerprint(key: Secret, label: str, *parts: bytes) -> bytes:
     """HMAC-SHA256 under a key of label ‖ lp(parts), 32 bytes: names a thing without showing it."""
     return hmac.digest(key.reveal(), info(label, *parts), "sha256")
@@ -67,3 +81,6 @@ def unwrap(wrapping_key: Secret, wrapped: bytes) -> bytes:
     except (InvalidUnwrap, ValueError):
         pass
     raise WrongKey(Reason.SLOT_INNER)
+
+
+_NO_SALT = bytes(32)

@@ -81,6 +81,10 @@ class Reason(StrEnum):
     COST_PASSES = "cost_passes"  # (found, allowed)
     COST_LANES = "cost_lanes"  # (found, allowed)
 
+    # A backup.
+    KEY_MISSING = "key_missing"  # (kid) the server keys file lacks the key this one was made with
+    OTHER_DEVICE_TYPE = "other_device_type"  # (found)
+
     # A line of the server keys file.
     LINE_ROLE = "line_role"
     LINE_NUMBER = "line_number"
@@ -138,6 +142,22 @@ class Unsupported(VaultError):
 
 class TooCostly(VaultError):
     """Refused before any work was done: it would cost more than is allowed."""
+
+
+class KeyMissing(VaultError):
+    """The server keys file lacks the key of this number. Fact: kid."""
+
+    def __init__(self, kid: int) -> None:
+        super().__init__(Reason.KEY_MISSING, kid=kid)
+        self.kid = kid
+
+
+class WrongDeviceType(VaultError):
+    """A backup of another type of device. Fact: found, one of `ios`, `android`, `computer`."""
+
+    def __init__(self, found: str) -> None:
+        super().__init__(Reason.OTHER_DEVICE_TYPE, found=found)
+        self.found = found
 
 
 class TooLarge(VaultError):

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from accounts.vault.approval import LETTERS_SHOWN, letters, open_key, private_half, public_half, same_letters, seal_key
-from accounts.vault.derivation import Label, derive, fingerprint, info, unwrap, wrap
+from accounts.vault.derivation import Label, derive, extract, fingerprint, info, unwrap, wrap
 from accounts.vault.device import DeviceCookie, device_verifier
 from accounts.vault.errors import Damaged, Reason, Unsupported
 from accounts.vault.secret import Secret, VaultKey
@@ -49,7 +49,9 @@ __all__ = [
     "chosen",
     "derive",
     "device_verifier",
+    "extract",
     "fingerprint",
+    "info",
     "format_key_line",
     "keycheck",
     "letters",

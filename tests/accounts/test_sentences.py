@@ -26,6 +26,8 @@ FACTS: dict[Reason, dict[str, Fact]] = {
     Reason.FILE_TOO_LARGE: {"found": 9 * 2**20, "allowed": 5 * 2**20},
     Reason.PARTS_MISSING: {"found": 2, "total": 3, "missing": (1,)},
     Reason.VERSION: {"found": 7},
+    Reason.KEY_MISSING: {"kid": 3},
+    Reason.OTHER_DEVICE_TYPE: {"found": "android"},
     Reason.LINE_LETTER: {"letter": "O", "group": 3},
     Reason.TOO_LARGE: {"found": 2001, "allowed": 2000, "unit": "entries"},
     **{
@@ -55,6 +57,8 @@ def test_figures_and_letters_are_named(reason: Reason) -> None:
     shown = {str(fact) if isinstance(fact, str | int) else str(fact[0]) for fact in facts.values()}
     if reason in (Reason.PICTURE_TOO_LARGE, Reason.FILE_TOO_LARGE):
         shown = {str(int(fact) // 2**20) for fact in facts.values() if isinstance(fact, int)}
+    if reason is Reason.OTHER_DEVICE_TYPE:
+        shown = {"Android"}
 
     said = sentences.sentence(Problem(1, reason, FACTS[reason])).replace(",", "")
 

@@ -12,7 +12,13 @@ import sys
 from tests.environment import DATABASE, ROOT
 from tests.postgres import cluster
 
-TESTS = ("tests/postgres", "tests/accounts", "tests/backups", "--ignore=tests/accounts/vault")
+TESTS = (
+    "tests/postgres",
+    "tests/accounts",
+    "tests/backups",
+    "--ignore=tests/accounts/vault",
+    "--ignore=tests/backups/test_fuzz.py",
+)
 
 
 def main(arguments: list[str]) -> int:

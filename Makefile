@@ -9,7 +9,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 FROM_LOCK := install --quiet --require-hashes --no-deps -r
-CHECKED := accounts authweb backups tests manage.py
+CHECKED := accounts authweb backups tests docs/open_backup.py manage.py
 
 # What `check` reads its settings from: the demo's for tools that only look, a production's for what must hold there.
 AS_DEMO := DEBUG=1 DEMO=1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hmac
+
 import pytest
 
 from accounts.vault import keys
@@ -29,6 +31,13 @@ def test_a_key_depends_on_label_place_salt_and_length() -> None:
 
     assert len(derived) == 20
     assert len(keys.derive(PEPPER, "a", length=44)) == 44
+
+
+def test_both_halves_of_a_derivation_are_the_whole() -> None:
+    half = keys.extract(PEPPER)
+    whole = keys.derive(PEPPER, Label.SLOT_PEPPER, VAULT)
+
+    assert hmac.digest(half.reveal(), keys.info(Label.SLOT_PEPPER, VAULT) + b"\1", "sha256") == whole.reveal()
 
 
 def test_fingerprints_depend_on_label_and_parts() -> None:

@@ -314,6 +314,36 @@ def test_lengths_that_a_holder_of_the_mac_key_moves_are_refused() -> None:
     assert count == 4 * 256 * 9 - 4
 
 
+@pytest.mark.row("T9")
+@pytest.mark.parametrize(("mode", "slots"), [("words", 0), ("none", 1), ("none", 8), ("words", 9), ("both", 255)])
+def test_a_header_that_contradicts_itself_is_refused_whoever_signed_it(mode: str, slots: int) -> None:
+    file = MODES[mode].file
+
+    with pytest.raises(Damaged) as caught:
+        envelope.verify(signed(file[:5] + bytes([slots]) + file[6:]), PLACE, PREPARED.get)
+    assert caught.value.reason is Reason.DAMAGED_LENGTH
+
+
+@pytest.mark.row("T9")
+def test_a_body_that_is_no_power_of_two_is_refused_whoever_signed_it() -> None:
+    file = MODES["both"].file
+    passed = []
+    for sealed in range(1, 2**16):
+        try:
+            envelope.verify(signed(file[:6] + sealed.to_bytes(2, "big") + file[8:]), PLACE, PREPARED.get)
+        except Damaged:
+            continue
+        passed.append(sealed)
+
+    assert passed == [136]
+    for more in (1, 4095, 4097, 8192):
+        with pytest.raises(Damaged):
+            envelope.verify(signed(file[:-32] + bytes(more) + file[-32:]), PLACE, PREPARED.get)
+    doubled = signed(file[:-32] + bytes(4096) + file[-32:])
+    assert envelope.verify(doubled, PLACE, PREPARED.get).slots == 2  # Its length could be: the body decides.
+    assert refused(doubled, backup_key=opener(KEYS["both"]))
+
+
 @pytest.mark.row("A10")
 def test_what_is_planted_without_the_server_key_is_refused() -> None:
     stranger = Secret(bytes(32))

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from authweb import databases, env, providers
+from authweb import backup_store, databases, env, providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -129,6 +129,7 @@ STORAGES = {
         if AT_HOME
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
+    "backups": backup_store.store(default=DATA_DIR / "backups", at_home=AT_HOME),
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = False  # The web app manifest names its icons by their plain names.
 WHITENOISE_USE_FINDERS = AT_HOME
@@ -276,6 +277,7 @@ STATES_KEPT_FOR = timedelta(days=30)
 DRAFT_KEPT = timedelta(minutes=15)
 REMOVED_DEVICE_KEPT = timedelta(hours=env.number("REMOVED_DEVICE_HOURS", 24, least=1, most=720))
 APPROVAL_KEPT = timedelta(minutes=10)
+BACKUP_GRACE = timedelta(hours=env.number("BACKUP_GRACE_HOURS", 24, least=1, most=720))
 ACCOUNT_DELETED_AFTER = timedelta(hours=env.number("ACCOUNT_DELETED_AFTER_HOURS", 24, least=1, most=720))
 UNSEEN_DEVICE_KEPT = timedelta(days=400)
 TIDY_EVERY = timedelta(seconds=env.number("TIDY_SECONDS", 30, least=1, most=3600))

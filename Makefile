@@ -14,7 +14,9 @@ CHECKED := accounts authweb backups tests docs/open_backup.py manage.py
 # What `check` reads its settings from: the demo's for tools that only look, a production's for what must hold there.
 AS_DEMO := DEBUG=1 DEMO=1
 AS_PRODUCTION := env -u DEBUG -u DEMO -u DATABASE_URL SITE_URL=https://auth.example.org EMAIL_URL=smtp://mail.example.org:587 \
-	SECRET_KEY=of-a-check-alone-of-a-check-alone-of-a-check-alone-of-a-check-alone
+	SECRET_KEY=of-a-check-alone-of-a-check-alone-of-a-check-alone-of-a-check-alone \
+	BACKUP_STORE=s3://backups-example BACKUP_S3_REGION=eu-central-1 BACKUP_S3_ACCESS_KEY_ID=of-a-check \
+	BACKUP_S3_SECRET_ACCESS_KEY=of-a-check-alone
 
 .PHONY: run test test-long test-postgres check bench serve lock messages sizes browser
 

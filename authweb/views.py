@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import secrets
 import sys
+import time
+from weakref import WeakKeyDictionary
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -17,11 +19,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from authweb import databases
+from backups.storage import StoreFailed, WriteOnce, backups
 
 logger = logging.getLogger("authweb")
 
 # Without 0, 1, I, L, O: a reference is read out over the telephone.
 _LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+# Anybody may ask how this server does. The store of backups may be somebody else's, slow, and paid for by the request.
+_STORE_ASKED_EVERY = 5.0  # Seconds, in each process.
+_store_answered: WeakKeyDictionary[WriteOnce, tuple[float, bool]] = WeakKeyDictionary()
 
 
 @require_safe
@@ -36,8 +43,11 @@ def welcome(request: HttpRequest) -> HttpResponse:
 @require_safe
 @login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:
-    """For a monitor: whether the stores answer. No session, no cookie, no detail of a failure."""
-    answers = {"database": _database_answers(), "cache": _cache_answers()}
+    """For a monitor: whether the stores answer. No session, no cookie, no detail of a failure.
+
+    Where the store of backups alone is down the site works on, and changes wait for it.
+    """
+    answers = {"database": _database_answers(), "cache": _cache_answers(), "store": _store_answers(time.monotonic())}
     stores = {name: "ok" if answered else "down" for name, answered in answers.items()}
     return JsonResponse(stores, status=200 if all(answers.values()) else 503)
 
@@ -59,6 +69,21 @@ def _cache_answers() -> bool:
     except Exception:  # Each cache has errors of its own; whatever it is, the cache does not answer.
         logger.exception("The cache does not answer.")
         return False
+
+
+def _store_answers(now: float) -> bool:
+    store = backups()
+    asked, answered = _store_answered.get(store, (0.0, False))
+    if store in _store_answered and now - asked < _STORE_ASKED_EVERY:
+        return answered
+    try:
+        store.ready()
+        answered = True
+    except StoreFailed as failed:
+        logger.error("The store of backups cannot be written to: %s.", failed)
+        answered = False
+    _store_answered[store] = now, answered
+    return answered
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

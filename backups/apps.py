@@ -6,10 +6,10 @@ from django.apps import AppConfig
 
 
 class BackupsConfig(AppConfig):
-    """Registers its checks, in sight."""
+    """The app's name, and its checks."""
 
     name = "backups"
 
     def ready(self) -> None:
         """Register the checks."""
-        from backups import checks  # noqa: F401, PLC0415 - once all apps are ready
+        from backups import checks  # noqa: F401, PLC0415 - importing registers them, once the apps are there

@@ -16,7 +16,9 @@ def settings_read() -> set[str]:
     """The variables that the modules of `authweb` read, `NAME_FILE` forms not counted."""
     names: set[str] = set()
     for module in sorted((ROOT / "authweb").rglob("*.py")):
-        names.update(re.findall(r"env\.(?:text|flag|number|one_of|words|secret)\(\s*\"([A-Z_]+)\"", module.read_text()))
+        names.update(
+            re.findall(r"env\.(?:text|flag|number|one_of|words|secret)\(\s*\"([A-Z0-9_]+)\"", module.read_text())
+        )
     return names
 
 

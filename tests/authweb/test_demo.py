@@ -43,7 +43,7 @@ def get(port: str, path: str) -> tuple[int, str]:
 def test_demo_says_where_it_is_and_who_signs_in(demo: Started, settings: dict[str, str]) -> None:
     assert f"Authweb, the demo:  http://localhost:{settings['PORT']}\n" in demo.output
     assert "alice@example.org, password authweb-demo\n" in demo.output
-    assert get(settings["PORT"], "/healthz") == (200, '{"database": "ok", "cache": "ok"}')
+    assert get(settings["PORT"], "/healthz") == (200, '{"database": "ok", "cache": "ok", "store": "ok"}')
     assert get(settings["PORT"], "/")[0] == 200
     assert get(settings["PORT"], "/static/css/base.css")[0] == 200
 

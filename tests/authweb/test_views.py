@@ -14,10 +14,10 @@ from authweb import views
 from tests.factories import Visitor
 
 
-def test_healthz_says_ok_while_database_and_cache_answer(db: None) -> None:
+def test_healthz_says_ok_while_all_stores_answer(db: None) -> None:
     answer = Client().get("/healthz")
 
-    assert (answer.status_code, answer.json()) == (200, {"database": "ok", "cache": "ok"})
+    assert (answer.status_code, answer.json()) == (200, {"database": "ok", "cache": "ok", "store": "ok"})
     assert answer.cookies.output() == ""
 
 
@@ -28,12 +28,39 @@ def test_healthz_says_which_store_is_down(caplog: pytest.LogCaptureFixture) -> N
     with override_settings(CACHES=nobody_listens):
         answer = Client().get("/healthz")
 
-    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "cache": "down"})
+    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "cache": "down", "store": "ok"})
     assert [record.getMessage() for record in caplog.records] == [
         "The cache does not answer.",
         "Service Unavailable: /healthz",
     ]
     assert cache.get("healthz") is None
+
+
+def test_healthz_says_that_the_store_of_backups_is_down_and_asks_it_now_and_then(
+    db: None,
+    tmp_path,  # noqa: ANN001
+    settings,  # noqa: ANN001
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder, now = tmp_path / "not-mounted", [1000.0]
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "backups": {"BACKEND": "backups.storage.DirectoryStore", "OPTIONS": {"location": str(folder)}},
+    }
+    monkeypatch.setattr(views.time, "monotonic", lambda: now[0])
+
+    answer = Client().get("/healthz")
+    folder.mkdir()
+    soon = Client().get("/healthz")
+    now[0] += 6
+    later = Client().get("/healthz")
+
+    assert (answer.status_code, answer.json()) == (503, {"database": "ok", "cache": "ok", "store": "down"})
+    assert [soon.json()["store"], later.json()["store"], later.status_code] == ["down", "ok", 200]
+    assert [record.getMessage() for record in caplog.records if record.name == "authweb"] == [
+        "The store of backups cannot be written to: unreachable (no such directory)."
+    ]
 
 
 def test_healthz_asks_neither_for_a_sign_in_nor_for_a_session(db: None, queries) -> None:  # noqa: ANN001

@@ -182,6 +182,7 @@ def test_of_eight_processes_that_create_one_name_exactly_one_does(store: WriteOn
 
 
 @pytest.mark.row("T16")
+@pytest.mark.row("A13")
 @pytest.mark.timeout(600)
 def test_eight_writers_of_one_stream_lose_nothing(
     store: WriteOnce, described: dict[str, Any], amount: Callable[..., int]
@@ -668,7 +669,6 @@ def test_slow_disk_is_waited_for(directory: DirectoryStore, monkeypatch: pytest.
 
 
 @pytest.mark.row("T17")
-@pytest.mark.row("A12")
 @pytest.mark.timeout(1200)
 def test_schedules_of_faults_lose_and_overwrite_nothing(tmp_path: Path, amount: Callable[..., int]) -> None:
     """A writer goes on as `keeping` does: again after a failure; where its name is taken, it reads whose it is."""

@@ -275,7 +275,6 @@ def test_directory_store_loads_nothing_of_the_bucket() -> None:
 
 
 @pytest.mark.row("T17")
-@pytest.mark.row("A12")
 @pytest.mark.timeout(1200)
 def test_schedules_of_faults_lose_and_overwrite_nothing(
     s3_store: Callable[..., Any], between: Between, service: int, bucket: str, amount: Callable[..., int]

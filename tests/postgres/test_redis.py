@@ -41,7 +41,7 @@ def test_cache_in_redis_counts_and_is_missed_when_it_is_gone(server: tuple[Start
     with override_settings(CACHES={"default": databases.cache(f"redis://127.0.0.1:{port}/0")}):
         cache.add("tries", 0, 60)
         assert [cache.incr("tries") for _ in range(3)] == [1, 2, 3]
-        assert Client().get("/healthz").json() == {"database": "ok", "cache": "ok"}
+        assert Client().get("/healthz").json() == {"database": "ok", "cache": "ok", "store": "ok"}
 
         started.end()
 
@@ -49,5 +49,5 @@ def test_cache_in_redis_counts_and_is_missed_when_it_is_gone(server: tuple[Start
         while Client().get("/healthz").status_code == 200 and time.monotonic() < until:
             time.sleep(0.1)
         answer = Client().get("/healthz")
-        assert (answer.status_code, answer.json()) == (503, {"database": "ok", "cache": "down"})
+        assert (answer.status_code, answer.json()) == (503, {"database": "ok", "cache": "down", "store": "ok"})
         cache._connections["default"].close()

@@ -28,7 +28,7 @@ def code_of(text: str) -> str:
 
 def settings_documented(text: str) -> set[str]:
     """The variables that docs/settings.md has a row for: each row begins with the name, in code."""
-    return set(re.findall(r"^\| `([A-Z_]+)`", text, re.MULTILINE))
+    return set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.MULTILINE))
 
 
 def targets() -> set[str]:
@@ -44,12 +44,19 @@ def test_settings_in_the_document_are_those_that_are_read() -> None:
 
 def test_setting_without_a_row_would_be_missed() -> None:
     assert settings_documented("| `SITE_URL` | … |\nAlso `DEBUG`.\n| `SIGN_UP` |") == {"SITE_URL", "SIGN_UP"}
-    assert {"SITE_URL", "SIGN_UP", "WORKERS", "SIGN_IN_OIDC_ISSUER", "SECRET_KEY"} <= environment.settings_read()
+    assert {
+        "SITE_URL",
+        "SIGN_UP",
+        "BACKUP_S3_ACCESS_KEY_ID",
+        "WORKERS",
+        "SIGN_IN_OIDC_ISSUER",
+        "SECRET_KEY",
+    } <= environment.settings_read()
 
 
 def test_settings_of_the_deployment_are_settings() -> None:
     lines = (ROOT / "deploy/authweb.env").read_text().splitlines()
-    names = {line.lstrip("#").partition("=")[0] for line in lines if re.match(r"#?[A-Z_]+=", line)}
+    names = {line.lstrip("#").partition("=")[0] for line in lines if re.match(r"#?[A-Z0-9_]+=", line)}
 
     assert {name.removesuffix("_FILE") if name not in environment.settings_read() else name for name in names} - (
         environment.settings_read()

@@ -75,4 +75,4 @@ def store(described: dict[str, Any]) -> Iterator[WriteOnce]:
     store = made_of(described)
     yield store
     if not isinstance(store, DirectoryStore):
-        store.connection.meta.client.close()  # type: ignore[attr-defined]
+        store.connection.meta.client.close()

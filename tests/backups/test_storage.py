@@ -11,6 +11,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -510,34 +511,20 @@ def test_full_disk_keeps_what_it_has_and_takes_more_once_there_is_room(tmp_path:
     assert done.stdout.splitlines() == ["full (ENOSPC) True True", "full (ENOSPC)", "True"]
 
 
-def test_directory_that_may_not_be_written_to_is_still_read(directory: DirectoryStore, tmp_path: Path) -> None:
-    directory.create(NAME, b"first")
-    for folder in (tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())):
-        folder.chmod(0o555)
-    for path in tmp_path.rglob("*.awb"):
-        path.chmod(0o444)
+def as_nobody(acts: list[Callable[[], object]]) -> list[str]:
+    """What comes of these acts in a process that may no more than anybody: root may write everywhere."""
     report, told = os.pipe()
     child = os.fork()
-    if child == 0:  # Nobody in particular: root may write everywhere.
+    if child == 0:
         said: list[str] = []
         try:
-            for parent in [tmp_path, *tmp_path.parents]:
-                if os.geteuid() == 0 and parent.stat().st_uid == 0 and parent != Path("/"):
-                    parent.chmod(parent.stat().st_mode | 0o055)
             if os.geteuid() == 0:
                 os.setgroups([])
                 os.setgid(65534)
                 os.setuid(65534)
-            said.append(repr(directory.fetch(NAME)))
-            for act in (
-                lambda: directory.create(NAME, b"x"),
-                lambda: directory.create("v1/new", b"x"),
-                directory.ready,
-                lambda: directory.remove(NAME),
-            ):
+            for act in acts:
                 try:
-                    act()
-                    said.append("done")
+                    said.append(repr(act()))
                 except (StoreFailed, NameTaken) as error:
                     said.append(str(error) or type(error).__name__)
         finally:
@@ -545,12 +532,33 @@ def test_directory_that_may_not_be_written_to_is_still_read(directory: Directory
             os._exit(0)
     os.waitpid(child, 0)
     os.close(told)
-    said = json.loads(os.read(report, 65536))
-    os.close(report)
-    for folder in (tmp_path, *(path for path in tmp_path.rglob("*") if path.is_dir())):
-        folder.chmod(0o755)
+    with open(report) as file:
+        return list(json.load(file))
 
-    assert said == ["b'first'", "NameTaken", *["refused (EACCES)"] * 3]
+
+def test_directory_that_may_not_be_written_to_is_still_read() -> None:
+    with tempfile.TemporaryDirectory() as name:  # Not below pytest's own folders, which nobody else may enter.
+        folder = Path(name)
+        store = DirectoryStore(folder)
+        store.create(NAME, b"first")
+        below = sorted(folder.rglob("*"))
+        for path in (folder, *below):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+
+        said = as_nobody(
+            [
+                lambda: store.fetch(NAME),
+                lambda: list(store.names()),
+                lambda: store.create(NAME, b"x"),
+                lambda: store.create("v1/new", b"x"),
+                store.ready,
+                lambda: store.remove(NAME),
+            ]
+        )
+
+        for path in (folder, *below):
+            path.chmod(0o700)
+    assert said == ["b'first'", repr([NAME]), "NameTaken", *["refused (EACCES)"] * 3]
 
 
 @contextmanager

@@ -225,20 +225,22 @@ def test_more_names_than_one_answer_holds_come_in_order(
     assert list(store.names("v1/")) == names
 
 
-HOSTILE = """
+OTHERS = """
 import json, sys
 from django.conf import settings
 settings.configure()
 from tests.store_writer import store
 made = store(json.loads(sys.argv[1]))
 made.create("v1/x", b"x")
-print(made.fetch("v1/x"))
+amazons = store({"BACKEND": "backups.storage_s3.S3Store", "OPTIONS": json.loads(sys.argv[2])})
+print(made.fetch("v1/x"), amazons.connection.meta.client.meta.endpoint_url)
 """
 
 
 def test_keys_and_addresses_of_other_programs_are_not_taken(service: int, bucket: str, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[profile other]\nendpoint_url = http://127.0.0.1:9\nregion = mars\n")
     described = {"BACKEND": "backups.storage_s3.S3Store", "OPTIONS": buckets.options(service, bucket)}
+    amazons = {**buckets.KEYS, "bucket": bucket, "region": "eu-central-1"}
     elsewhere = {
         "AWS_PROFILE": "no-such-profile",
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
@@ -250,7 +252,7 @@ def test_keys_and_addresses_of_other_programs_are_not_taken(service: int, bucket
     }
 
     done = subprocess.run(
-        [sys.executable, "-c", HOSTILE, json.dumps(described)],
+        [sys.executable, "-c", OTHERS, json.dumps(described), json.dumps(amazons)],
         cwd=ROOT,
         env=processes.clean_environment(**elsewhere),
         capture_output=True,
@@ -258,7 +260,7 @@ def test_keys_and_addresses_of_other_programs_are_not_taken(service: int, bucket
         check=False,
     )
 
-    assert (done.stdout, done.returncode) == ("b'x'\n", 0), done.stderr
+    assert (done.stdout, done.stderr) == ("b'x' https://s3.eu-central-1.amazonaws.com\n", "")
 
 
 def test_directory_store_loads_nothing_of_the_bucket() -> None:

@@ -250,7 +250,8 @@ class DirectoryStore(WriteOnce):
                 os.unlink(path)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 return False
-            _sync(self._without_empty(path.parent))
+            with contextlib.suppress(FileNotFoundError):  # Another one clears it away, and makes that durable.
+                _sync(self._without_empty(path.parent))
         return True
 
     def names(self, prefix: str = "") -> Iterator[str]:

@@ -53,6 +53,17 @@ def write(store: WriteOnce, mark: str, count: str) -> None:
     print(*kept, flush=True)
 
 
+def churn(store: WriteOnce, mark: str, count: str) -> None:
+    """Create and remove so many names, in folders that others fill and empty too. Say how many were there."""
+    there = 0
+    for number in range(int(count)):
+        name = f"v1/aa/{number % 3}/{mark}"
+        store.create(name, mark.encode())
+        there += store.fetch(name) == mark.encode()
+        there += store.remove(name)
+    print(there, flush=True)
+
+
 def order(store: WriteOnce, *names: str) -> None:
     """Create these, and acknowledge each by a line."""
     for name in names:
@@ -91,7 +102,7 @@ def recorded_order(store: WriteOnce, *names: str) -> None:
 if __name__ == "__main__":
     settings.configure()
     ours = store(json.loads(sys.argv[1]))
-    if sys.argv[2] in ("race", "write"):
+    if sys.argv[2] in ("race", "write", "churn"):
         print("ready", flush=True)
         sys.stdin.readline()
     globals()[sys.argv[2]](ours, *sys.argv[3:])

@@ -205,6 +205,14 @@ def test_eight_writers_of_one_stream_lose_nothing(
             store.remove(name)
 
 
+def test_folders_that_others_fill_and_empty_meanwhile_take_what_they_are_given(tmp_path: Path) -> None:
+    described = {"BACKEND": "backups.storage.DirectoryStore", "OPTIONS": {"location": str(tmp_path)}}
+
+    said = at_once(described, *[["churn", str(mark), "100"] for mark in range(4)])
+
+    assert (said, files(tmp_path), (tmp_path / "v1").exists()) == (["200"] * 4, [], False)
+
+
 def test_store_of_the_settings_is_a_directory_that_is_made_when_it_is_first_written_to(
     tmp_path: Path, settings: Any
 ) -> None:

@@ -1,4 +1,4 @@
-"""allauth's hooks: who may sign up, what a refusal says, seeds sealed, the last way in kept; signals become activity.
+"""allauth's hooks: who may sign up, what a refusal says, how a proof ends, seeds sealed, the last way in kept.
 
 allauth makes an adapter for each use and finds the request by itself; nothing here keeps state.
 """
@@ -15,34 +15,24 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import requests
-from allauth.account import signals as account_signals
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.decorators import secure_admin_login
-from allauth.account.internal.flows.reauthentication import reauthenticate_by_password
 from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.core.internal import ratelimit
 from allauth.mfa import app_settings as mfa_settings
-from allauth.mfa import signals as mfa_signals
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from allauth.socialaccount import signals as outside_signals
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
-from allauth.usersessions.models import UserSession
 from django.conf import settings
-from django.contrib import admin
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.signals import user_logged_out
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.core.mail import EmailMessage
-from django.db.models.signals import pre_save
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -50,9 +40,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.http import page
-from accounts.models import User
-from accounts.services import activity, devices, keyring, sign_in
+from accounts.services import activity, identity, keyring, sign_in
 from accounts.services.activity import Tag
+from accounts.services.answers import Reason, claims_of
 from accounts.vault.errors import VaultError
 
 logger = logging.getLogger(__name__)
@@ -264,9 +254,22 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def authenticate_by_email(self, sociallogin: SocialLogin) -> None:
         """Never: a provider's word on an address is no proof of who signs in here."""
 
+    def get_requests_session(self) -> requests.Session:
+        """Ask a provider. A failure, a page for people or half of what was asked for is no answer."""
+        session: requests.Session = super().get_requests_session()
+        session.hooks["response"].append(_must_be_an_answer)
+        return session
+
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
-        """Let a sign-in or a link go on, with nothing but who it is: no token, no claims reach session or database."""
-        provider = sociallogin.provider.name
+        """Conclude a proof, which ends here: nobody is signed in, linked or made by one.
+
+        Let a sign-in or a link go on, with nothing but who it is: no token, no claims reach session or database.
+        """
+        provider, proof_only = sociallogin.provider.name, is_for_proofs(sociallogin.provider)
+        if sociallogin.state.get("process") == AuthProcess.REDIRECT and sociallogin.state.get("data"):
+            raise ImmediateHttpResponse(identity.conclude(request, sociallogin))
+        if proof_only:
+            raise ImmediateHttpResponse(identity.lost())
         if sociallogin.state.get("process") not in (AuthProcess.LOGIN, AuthProcess.CONNECT):
             raise ImmediateHttpResponse(not_finished(request, provider, _LOST))
         claims = claims_of(sociallogin.account)
@@ -285,6 +288,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         extra_context: dict[str, Any] | None = None,
     ) -> None:
         """A ceremony that fails ends on a page of ours. What went wrong is logged by kind: texts quote the provider."""
+        state = (extra_context or {}).get("state")
         if error == AuthError.CANCELLED or request.GET.get("error") == "user_cancelled_authorize":
             reason = _CANCELLED
         elif isinstance(exception, requests.RequestException) or request.GET.get("error") in (
@@ -292,13 +296,18 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             "temporarily_unavailable",
         ):
             reason = _UNREACHABLE
-        elif exception is None and (extra_context or {}).get("state") is None:
+        elif exception is None and state is None:
             reason = _LOST
         else:
             reason = _UNTRUSTED
-        logger.warning(
-            "An outside sign-in ended: %s, %s", provider.sub_id, type(exception).__name__ if exception else error
-        )
+        kind = type(exception).__name__ if exception else error
+        proof = identity.begun_by(request, state)
+        if proof is not None:
+            identity.fail(proof, _OF_PROOFS[reason], request=request, check=str(kind))
+            raise ImmediateHttpResponse(HttpResponseRedirect(identity.landing_of(proof)))
+        if is_for_proofs(provider):
+            raise ImmediateHttpResponse(identity.lost())
+        logger.warning("An outside sign-in ended: %s, %s", provider.sub_id, kind)
         raise ImmediateHttpResponse(not_finished(request, provider.name, reason))
 
     def validate_disconnect(self, account: SocialAccount, accounts: Any) -> None:
@@ -315,6 +324,32 @@ _CANCELLED = gettext_lazy("You cancelled at %(provider)s.")
 _UNREACHABLE = gettext_lazy("%(provider)s did not answer.")
 _UNTRUSTED = gettext_lazy("The answer of %(provider)s could not be trusted.")
 _LOST = gettext_lazy("It was begun too long ago, or in another browser.")
+# What comes to a proof that ends so; one that is lost is none.
+_OF_PROOFS = {_CANCELLED: Reason.CANCELLED, _UNREACHABLE: Reason.UNREACHABLE, _UNTRUSTED: Reason.UNTRUSTED}
+
+
+def is_for_proofs(provider: Any) -> bool:
+    """Whether an app is for proofs alone: nobody signs in by it."""
+    return bool(provider.app.settings.get("proof_only"))
+
+
+class NoAnswer(requests.RequestException):
+    """What came is nothing that a provider says."""
+
+
+_DISCOVERY = "/.well-known/openid-configuration"
+_SAYS_OF_ITSELF = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
+
+
+def _must_be_an_answer(response: requests.Response, **_: Any) -> None:
+    """Of the token endpoint JSON, of discovery what is needed of it. Raises RequestException."""
+    response.raise_for_status()
+    if response.request.method == "POST":
+        response.json()
+    elif str(response.url).partition("?")[0].endswith(_DISCOVERY):
+        said = response.json()
+        if not isinstance(said, dict) or not all(isinstance(said.get(name), str) for name in _SAYS_OF_ITSELF):
+            raise NoAnswer
 
 
 def not_finished(request: HttpRequest, provider: str, reason: Any) -> HttpResponse:
@@ -337,21 +372,13 @@ def untrusted(request: HttpRequest, provider: str) -> HttpResponse:
     return not_finished(request, provider, _UNTRUSTED)
 
 
-def claims_of(account: SocialAccount) -> dict[str, Any]:
-    """What the provider said of a person in the ID token; empty without one."""
-    said = getattr(account, "claims", account.extra_data)
-    if account.provider != "apple":
-        said = said.get("id_token") if isinstance(said, dict) else None
-    return said if isinstance(said, dict) else {}
-
-
 def _kept(account: SocialAccount) -> dict[str, str]:
     claims = claims_of(account)
     # allauth shows an account by its user name first; that is where the label goes.
     return {"username": sign_in.label(claims)} if claims else dict(account.extra_data)
 
 
-def _keep_the_label_alone(sender: Any, instance: SocialAccount, **_: Any) -> None:
+def keep_the_label_alone(sender: Any, instance: SocialAccount, **_: Any) -> None:
     """Before a linked account is saved: tokens and claims stay in memory, as `claims`; the row holds its label."""
     if set(instance.extra_data) != {"username"}:
         instance.claims = instance.extra_data
@@ -419,109 +446,3 @@ class MFAAdapter(DefaultMFAAdapter):
         """What a new passkey is called until its owner calls it something."""
         number = Authenticator.objects.filter(user_id=user.pk, type=type).count() + 1
         return _("Passkey") if number == 1 else _("Passkey %(number)d") % {"number": number}
-
-
-# -- Activity ---------------------------------------------------------------------------------------------------------
-
-
-def connect() -> None:
-    """Listen to allauth; staff enter the admin by this sign-in, others are refused. Called once apps are ready."""
-    admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-    pre_save.connect(_keep_the_label_alone, sender=SocialAccount)
-    user_logged_out.connect(_signed_out)
-    account_signals.user_logged_in.connect(_signed_in)
-    account_signals.user_signed_up.connect(_signed_up)
-    account_signals.password_changed.connect(_password_changed)
-    account_signals.password_set.connect(_password_changed)
-    account_signals.password_reset.connect(_password_reset)
-    account_signals.email_added.connect(_address_added)
-    account_signals.email_changed.connect(_address_changed)
-    account_signals.email_removed.connect(_address_removed)
-    mfa_signals.authenticator_added.connect(_factor_added)
-    mfa_signals.authenticator_removed.connect(_factor_removed)
-    mfa_signals.authenticator_reset.connect(_recovery_codes_made)
-    mfa_signals.authentication_failed.connect(_factor_failed)
-    outside_signals.social_account_added.connect(_outside_linked)
-    outside_signals.social_account_removed.connect(_outside_unlinked)
-
-
-def _record(tag: Tag, request: HttpRequest | None, user: Any, **facts: str) -> None:
-    here = devices.here(request) if request is not None else None
-    device = here if here is not None and here.user_id == user.pk else None
-    activity.record(tag, user=user, device=device, at=timezone.now(), facts=facts)
-
-
-def _signed_in(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    records = request.session.get("account_authentication_methods") or [{}]
-    _record(Tag.SIGNED_IN, request, user, by=str(records[-1].get("type") or records[-1].get("method") or ""))
-
-
-def _signed_out(sender: Any, request: HttpRequest, user: User | None, **_: Any) -> None:
-    if user is not None:
-        _record(Tag.SIGNED_OUT, request, user)
-
-
-def _signed_up(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    _record(Tag.SIGNED_UP, request, user)
-    if request.session.pop(INVITATION_IN_SESSION, None) and settings.SIGN_UP != "open":
-        _record(Tag.PERSON_INVITED, request, user)
-
-
-def _password_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    _record(Tag.PASSWORD_CHANGED, request, user)
-
-
-def _password_reset(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    """Who had no way to show who they are, and now set a password by a mailed code, has shown it."""
-    _record(Tag.PASSWORD_RESET, request, user)
-    before = request.user  # As signed in, from before the password was set.
-    if before.is_authenticated and before.pk == user.pk and not _could_sign_in_again(before):
-        update_session_auth_hash(request, user)
-        reauthenticate_by_password(request)
-        UserSession.objects.create_from_request(request)
-
-
-def _could_sign_in_again(user: AbstractBaseUser) -> bool:
-    return user.has_usable_password() or MFAAdapter().is_mfa_enabled(user)
-
-
-def _address_added(sender: Any, request: HttpRequest, user: User, email_address: EmailAddress, **_: Any) -> None:
-    """A verified address lets in by mailed code, so that the main address hears of it; allauth mails all else."""
-    _record(Tag.ADDRESS_ADDED, request, user)
-    if not email_address.primary:
-        AccountAdapter().send_notification_mail(
-            "account/email/email_added", user, context={"added_email": email_address.email}
-        )
-
-
-def _address_changed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    _record(Tag.ADDRESS_CHANGED, request, user)
-
-
-def _address_removed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    _record(Tag.ADDRESS_REMOVED, request, user)
-
-
-def _factor_added(sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **_: Any) -> None:
-    made_codes = authenticator.type == Authenticator.Type.RECOVERY_CODES
-    _record(Tag.RECOVERY_CODES_MADE if made_codes else Tag.FACTOR_ADDED, request, user, type=authenticator.type)
-
-
-def _factor_removed(sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **_: Any) -> None:
-    _record(Tag.FACTOR_REMOVED, request, user, type=authenticator.type)
-
-
-def _recovery_codes_made(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    _record(Tag.RECOVERY_CODES_MADE, request, user)
-
-
-def _factor_failed(sender: Any, request: HttpRequest, user: User, **_: Any) -> None:
-    _record(Tag.FACTOR_FAILED, request, user)
-
-
-def _outside_linked(sender: Any, request: HttpRequest, sociallogin: SocialLogin, **_: Any) -> None:
-    _record(Tag.OUTSIDE_LINKED, request, sociallogin.user, provider=sociallogin.account.provider)
-
-
-def _outside_unlinked(sender: Any, request: HttpRequest, socialaccount: SocialAccount, **_: Any) -> None:
-    _record(Tag.OUTSIDE_UNLINKED, request, socialaccount.user, provider=socialaccount.provider)

@@ -16,9 +16,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks; listen to allauth's signals."""
-        from accounts import adapter, checks  # noqa: F401, PLC0415 - models must be loaded first
+        from accounts import checks, news  # noqa: F401, PLC0415 - models must be loaded first
 
-        adapter.connect()
+        news.connect()
 
 
 class StaffConfig(admin_apps.AdminConfig):

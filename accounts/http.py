@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account import app_settings as account_settings
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
@@ -17,8 +21,12 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
-from accounts.models import User
-from accounts.services import attempts, devices, vaults
+from accounts import roles
+from accounts.models import IdentityProof, User
+from accounts.roles import Role
+from accounts.services import attempts, devices, identity, vaults
+from accounts.services.identity import Purpose
+from accounts.templatetags.look import clock
 from accounts.vault.errors import Damaged
 
 View = Callable[..., HttpResponseBase]
@@ -80,17 +88,27 @@ def fresh_sign_in(view: View) -> View:
     A sign-in a moment ago does not count: allauth asks who is there once more, and then for five minutes no longer.
 
     Who has neither a password nor a second factor would pass allauth's own guard in silence, and so would whoever
-    holds their browser: they sign in again by a mailed code.
+    holds their browser: they sign in again by a linked account, or by a mailed code.
     """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not get_adapter().get_reauthentication_methods(request.user):
+        if not get_adapter().get_reauthentication_methods(request.user) and not signed_in_again_outside(request):
             return go(request, "sign_in_again", query={"next": request.get_full_path()})
         raise_if_reauthentication_required(request, app="allauth.account")
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def signed_in_again_outside(request: HttpRequest) -> bool:
+    """Whether the person showed by a linked account, within the last five minutes, that it is them.
+
+    Asked for who has nothing else to sign in again with: whoever has is asked for that, by allauth.
+    """
+    records = get_authentication_records(request, request.user)
+    times = [one["at"] for one in records if one.get("reauthenticated") and one["method"] == "socialaccount"]
+    return bool(times) and time.time() - times[-1] < account_settings.REAUTHENTICATION_TIMEOUT
 
 
 def network_of(request: HttpRequest) -> bytes:
@@ -122,6 +140,69 @@ def hand_off(request: HttpRequest, address: str, *, name: str) -> HttpResponse:
     if getattr(request, "htmx", False):
         return HttpResponse(headers={"HX-Redirect": address})
     return render(request, "accounts/hand_off.html", {"address": address, "name": name})
+
+
+def prove(
+    request: HttpRequest,
+    *,
+    role: Role,
+    purpose: Purpose,
+    target: str,
+    back: str,
+    expected: bytes | None = None,
+    wanted: str = "",
+    hint: str = "",
+) -> HttpResponse:
+    """Begin a proof, as `identity.begin`, and hand off to its provider. What stands in the way is said on `back`."""
+    return _handed_off(
+        request,
+        lambda: identity.begin(
+            request=request,
+            role=role,
+            purpose=purpose,
+            target=target,
+            back=back,
+            expected=expected,
+            wanted=wanted,
+            hint=hint,
+        ),
+        role=role,
+        back=back,
+    )
+
+
+def prove_by_link(request: HttpRequest, link: SocialAccount, *, back: str) -> HttpResponse:
+    """Let a person show by a linked account that it is still them; from there to `back`."""
+    return _handed_off(
+        request,
+        lambda: identity.begin_sign_in(request=request, link=link, back=back),
+        role=link.provider,
+        back=request.get_full_path(),
+    )
+
+
+def prove_again(request: HttpRequest, proof: IdentityProof) -> HttpResponse:
+    """Begin again what a proof was begun for."""
+    return _handed_off(
+        request, lambda: identity.begin_again(request, proof), role=proof.role, back=identity.landing_of(proof)
+    )
+
+
+def _handed_off(request: HttpRequest, begin: Callable[[], str], *, role: str, back: str) -> HttpResponse:
+    try:
+        address = begin()
+    except identity.Unreachable as failed:
+        return go(request, identity.landing_of(failed.proof))
+    except identity.TooManyProofs as error:
+        sentence = _("Ten sign-ins were begun within ten minutes. The next one is possible at %(time)s.")
+        said(request, sentence % {"time": clock(error.next_at, request.user)}, error=True)
+    except identity.RoleRefused:
+        said(request, _("A work or school account cannot hold the backup."), error=True)
+    except identity.NotConfigured:
+        said(request, _("This server has no provider for that. Ask its operator."), error=True)
+    else:
+        return hand_off(request, address, name=roles.name_of(role))
+    return go(request, back)
 
 
 def said(request: HttpRequest, sentence: str, *, undo: str = "", error: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -42,6 +43,15 @@ def one_of(name: str, default: str, choices: Collection[str]) -> str:
     if value not in choices:
         raise ImproperlyConfigured(f"{name}={value!r}: write one of {', '.join(sorted(choices))}.")
     return value
+
+
+def day(name: str, default: str) -> datetime:
+    """The beginning of a day, 00:00 UTC. Raises ImproperlyConfigured."""
+    value = text(name, default)
+    try:
+        return datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r}: write a day, as in {default}.") from None
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -194,6 +194,11 @@ SOCIALACCOUNT_LOGIN_ON_GET = False
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_PROVIDERS = providers.PROVIDERS
+WAYS = providers.WAYS
+ICLOUD_FROM = providers.ICLOUD_FROM
+PROOF_MAX_AGE = timedelta(seconds=env.number("PROOF_MAX_AGE", 300, least=30, most=300))
+PROOF_PENDING_FOR = timedelta(minutes=10)
+PROOF_KEPT = timedelta(days=1)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", *(["webauthn"] if env.flag("PASSKEYS", True) else [])]
 MFA_PASSKEY_LOGIN_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
 MFA_PASSKEY_SIGNUP_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES

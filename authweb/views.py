@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
 import sys
 import time
 from weakref import WeakKeyDictionary
@@ -18,13 +17,11 @@ from django.template import loader
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.services.activity import new_reference
 from authweb import databases
 from backups.storage import StoreFailed, WriteOnce, backups
 
 logger = logging.getLogger("authweb")
-
-# Without 0, 1, I, L, O: a reference is read out over the telephone.
-_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
 # Anybody may ask how this server does. The store of backups may be somebody else's, slow, and paid for by the request.
 _STORE_ASKED_EVERY = 5.0  # Seconds, in each process.
@@ -111,7 +108,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
     Where the database takes nothing for the time being, that is said: nothing was changed, and later it will be.
     """
-    reference, refused = _reference(), databases.refuses_to_write(sys.exc_info()[1])
+    reference, refused = new_reference(), databases.refuses_to_write(sys.exc_info()[1])
     logger.error("%s: %s %s", reference, request.method, request.path)
     try:
         content = loader.get_template("503.html" if refused else "500.html").render({"reference": reference})
@@ -121,8 +118,3 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if refused:
         return HttpResponse(content, status=503, headers={"Retry-After": "120"})
     return HttpResponse(content, status=500)
-
-
-def _reference() -> str:
-    letters = "".join(secrets.choice(_LETTERS) for __ in range(6))
-    return f"AW-{letters[:4]}-{letters[4:]}"

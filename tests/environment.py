@@ -6,26 +6,33 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_READ = r"env\.(?:text|flag|number|day|one_of|words|secret)\(\s*"
 DATABASE = "TEST_DATABASE_URL"  # Set by `python -m tests.postgres`; SQLite without it.
 
 
 def settings_read() -> set[str]:
-    """The variables that the modules of `authweb` read, `NAME_FILE` forms not counted."""
+    """The variables that the modules of `authweb` read, `NAME_FILE` forms not counted; each role's by its own name."""
     names: set[str] = set()
     for module in sorted((ROOT / "authweb").rglob("*.py")):
-        names.update(
-            re.findall(r"env\.(?:text|flag|number|one_of|words|secret)\(\s*\"([A-Z0-9_]+)\"", module.read_text())
-        )
+        source = module.read_text()
+        names.update(re.findall(rf"{_READ}\"([A-Z0-9_]+)\"", source))
+        names.update(of_each_role(re.findall(rf"{_READ}f\"ROLE_\{{role\.name\}}_([A-Z_]+)\"", source)))
     return names
+
+
+def of_each_role(endings: Iterable[str]) -> set[str]:
+    """The variables of these endings: one for each role."""
+    return {f"ROLE_{role}_{ending}" for role in ("MICROSOFT", "APPLE", "ENTRA") for ending in endings}
 
 
 def without_ours() -> dict[str, str]:
     """The environment without any variable that Authweb reads, so that a developer's own setting changes no test."""
     ours = {name for setting in settings_read() for name in (setting, f"{setting}_FILE")}
-    prefixes = ("SIGN_IN_", "APPLE_")
+    prefixes = ("SIGN_IN_", "APPLE_", "ROLE_")
     return {name: value for name, value in os.environ.items() if name not in ours and not name.startswith(prefixes)}
 
 

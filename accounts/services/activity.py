@@ -16,7 +16,9 @@ from django.utils.translation import gettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Device, Event, User
+from accounts.roles import ROLES
 from accounts.services import notices
+from accounts.vault import keys
 
 
 class Tag(StrEnum):
@@ -68,6 +70,10 @@ class Tag(StrEnum):
     RECOVERY_CODES_MADE = "sign_in:recovery_codes:made"
     OUTSIDE_LINKED = "sign_in:outside:linked"
     OUTSIDE_UNLINKED = "sign_in:outside:unlinked"
+    PROOF_BEGUN = "proofs:proof:begun"
+    PROOF_PROVEN = "proofs:proof:proven"
+    PROOF_FAILED = "proofs:proof:failed"
+    PROOF_SPENT = "proofs:proof:spent"
     RECORDS_PUT_BACK = "server:records:put_back"
     PERSON_INVITED = "people:person:invited"
     PERSON_LEAVES = "people:person:leaves"
@@ -140,6 +146,10 @@ TAGS: Mapping[Tag, Line] = {
     Tag.RECOVERY_CODES_MADE: Line(_("New recovery codes were made."), "sign_in"),
     Tag.OUTSIDE_LINKED: Line(_("An outside sign-in was linked."), "sign_in"),
     Tag.OUTSIDE_UNLINKED: Line(_("An outside sign-in was unlinked."), "sign_in"),
+    Tag.PROOF_BEGUN: Line(_("A sign-in to an outside account was begun: %(role)s."), "sign_in"),
+    Tag.PROOF_PROVEN: Line(_("A sign-in to an outside account was finished: %(role)s."), "sign_in"),
+    Tag.PROOF_FAILED: Line(_("A sign-in to an outside account came to nothing: %(role)s, %(reason)s."), "sign_in"),
+    Tag.PROOF_SPENT: Line(_("A sign-in to an outside account was used: %(role)s."), "sign_in"),
     Tag.RECORDS_PUT_BACK: Line(
         _("The records of this server are those of %(day)s. Look at your devices and keys."),
         "devices",
@@ -150,6 +160,32 @@ TAGS: Mapping[Tag, Line] = {
     Tag.PERSON_LEAVES: Line(_("Deleting your Authweb account was asked for."), "sign_in", mailed=True),
     Tag.PERSON_STAYS: Line(_("Your Authweb account is kept: deleting it was undone."), "sign_in", mailed=True),
 }
+
+
+# Facts that are words of ours: told in the reader's language.
+WORDS: Mapping[str, Mapping[str, str | Promise]] = {
+    "role": {
+        **{role.value: row.label for role, row in ROLES.items()},
+        "microsoft-sign-in": _("your linked account"),
+        "oidc-sign-in": _("your linked account"),
+    },
+    "reason": {
+        "cancelled": _("cancelled"),
+        "unreachable": _("no answer"),
+        "untrusted": _("an answer that cannot be trusted"),
+        "stale": _("not a new sign-in"),
+        "other_identity": _("another account"),
+        "work_account": _("a work or school account"),
+    },
+}
+# Letters of a reference, which is read out over the telephone: without 0, 1, I, L, O.
+_LETTERS = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+def new_reference() -> str:
+    """The name of one failure, in log, page and activity alike: AW-7K3F-Q2. It says nothing about anybody."""
+    letters = "".join(keys.chosen(_LETTERS, 6))
+    return f"AW-{letters[:4]}-{letters[4:]}"
 
 
 def record(
@@ -229,7 +265,7 @@ def done_on(event: Event) -> str:
     return "" if by and by in sentence(event) else by
 
 
-_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "count": 1}
+_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "role": "", "reason": "", "count": 1}
 
 
 def sentence(event: Event) -> str:
@@ -242,6 +278,8 @@ def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:
     if tag not in Tag._value2member_map_:
         return tag
     given = {**_NO_FACTS, **(facts or {})}
+    for fact, words in WORDS.items():
+        given[fact] = words.get(str(given[fact]), given[fact])
     if given["day"]:
         given["day"] = date_format(date.fromisoformat(given["day"]), gettext("j F Y"))
     return str(TAGS[Tag(tag)].sentence % given)

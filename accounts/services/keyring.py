@@ -143,6 +143,16 @@ def peppers() -> list[Secret]:
     return [key for (role, _), key in sorted(keyring().by_name.items(), reverse=True) if role is Role.PEPPER]
 
 
+def name_key(kid: int | None = None) -> Secret:
+    """The NAME key of a number, or the newest one. Raises ImproperlyConfigured."""
+    return keyring().newest(Role.NAME)[1] if kid is None else keyring().get(Role.NAME, kid)
+
+
+def name_kids() -> list[int]:
+    """The numbers of all NAME keys, the newest first."""
+    return sorted((kid for role, kid in keyring().by_name if role is Role.NAME), reverse=True)
+
+
 def made(roles: Iterable[Role], *, beside: Iterable[ServerKey] = ()) -> list[ServerKey]:
     """One new key for each role, numbered after those that are there."""
     there = list(beside)

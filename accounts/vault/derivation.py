@@ -43,6 +43,7 @@ class Label(StrEnum):
     KEY = "authweb/key/1"  # role, kid u32, key
     KEYCHECK = "authweb/keycheck/1"  # role, kid u32
     SUBJECT = "authweb/subject/1"  # kind, whose tries are counted or whose network it is
+    IDENTITY = "authweb/identity/1"  # NAME; then, under the derived key, kind and who it is
 
 
 def info(label: str, *bound: bytes) -> bytes:

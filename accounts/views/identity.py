@@ -1,4 +1,4 @@
-"""Guards around allauth's outside sign-ins: what may be asked for, how a page of ours leads there, how it ends."""
+"""Outside sign-ins and proofs: guards around allauth's pages, and the pages on which a proof ends."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from uuid import UUID
 
 import requests
 from allauth.core.exceptions import ImmediateHttpResponse
@@ -15,26 +16,20 @@ from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.base.provider import Provider
 from allauth.utils import get_request_param
 from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import adapter
-from accounts.http import View, fresh_sign_in, hand_off
+from accounts import adapter, roles
+from accounts.http import UserRequest, View, fresh_sign_in, go, hand_off, page, prove_again
+from accounts.models import IdentityProof
+from accounts.services import identity
+from accounts.services.identity import OFFERS, Purpose, Reason
 
 logger = logging.getLogger(__name__)
 
-# What a provider's answer makes allauth raise when it is not what it should be.
-FAULTS = (
-    requests.RequestException,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-    ImproperlyConfigured,
-)
 _APPLE_MOST_BYTES = 20_000
 _APPLE_RATE = {"apple_callback": "20/m/ip"}
 
@@ -44,6 +39,8 @@ def begins(view: View) -> View:
 
     def leave(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         provider = _provider(request, kwargs.get("provider_id", "apple"))
+        if adapter.is_for_proofs(provider):
+            raise Http404  # A proof begins where it is needed, and by a POST of ours alone.
         _let_through_what_may(request)
         answer = _watched(lambda: view(request, *args, **kwargs), request, provider)
         if isinstance(answer, HttpResponseRedirect):
@@ -67,7 +64,11 @@ def ends(view: View) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         provider = _provider(request, kwargs.get("provider_id", "apple"))
-        return _watched(lambda: view(request, *args, **kwargs), request, provider)
+        try:
+            proof = identity.called_back(request, provider.sub_id)
+        except identity.Lost:
+            return identity.lost()
+        return _watched(lambda: view(request, *args, **kwargs), request, provider, proof)
 
     return guarded
 
@@ -89,9 +90,9 @@ def posted_by_apple(view: View) -> View:
 
 
 def _provider(request: HttpRequest, provider_id: str) -> Provider:
-    """The sign-in app of this id. Raises Http404: others are none of the sign-in's."""
+    """The app of this id. Raises Http404."""
     for app in get_adapter().list_apps(request):
-        if provider_id == (app.provider_id or app.provider) and not app.settings.get("proof_only"):
+        if provider_id == (app.provider_id or app.provider):
             provider: Provider = app.get_provider(request)
             return provider
     raise Http404
@@ -110,19 +111,66 @@ def _let_through_what_may(request: HttpRequest) -> None:
     request.POST = QueryDict()
 
 
-def _watched(answer: Callable[[], HttpResponseBase], request: HttpRequest, provider: Provider) -> HttpResponseBase:
+def _watched(
+    answer: Callable[[], HttpResponseBase],
+    request: HttpRequest,
+    provider: Provider,
+    proof: IdentityProof | None = None,
+) -> HttpResponseBase:
     try:
         return answer()
     except ImmediateHttpResponse as ended:
         response: HttpResponse = ended.response
         return response
-    except FAULTS as error:
+    except identity.FAULTS as error:
         # By kind and place: the text of these errors quotes what the provider sent, tokens included.
         trace = error.__traceback__
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         place = f"{trace.tb_frame.f_code.co_name}:{trace.tb_lineno}" if trace is not None else ""
+        gone = isinstance(error, requests.RequestException)
+        if proof is not None:
+            reason = Reason.UNREACHABLE if gone else Reason.UNTRUSTED
+            identity.fail(proof, reason, request=request, check=f"{type(error).__name__} at {place}")
+            return go(request, identity.landing_of(proof))
+        if adapter.is_for_proofs(provider):
+            return identity.lost()
         logger.warning("An outside sign-in ended: %s, %s at %s", provider.sub_id, type(error).__name__, place)
-        if isinstance(error, requests.RequestException):
+        if gone:
             return adapter.unreachable(request, provider.name)
         return adapter.untrusted(request, provider.name)
+
+
+# -- Where a proof ends -----------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+def proof(request: UserRequest, proof_id: UUID) -> HttpResponse:
+    """The landing of a proof: on to its next step, or one sentence on why not, and begun again by a button."""
+    found = IdentityProof.objects.filter(pk=proof_id, user=request.user).first()
+    if found is None:
+        return go(request, "accounts:proof-lost")
+    if request.method == "POST":
+        return prove_again(request, found)
+    if found.state == IdentityProof.State.PROVEN:
+        joint = "&" if "?" in found.back else "?"
+        return go(request, f"{found.back}{joint}{urlencode({'proof': str(found.pk)})}")
+    if found.state == IdentityProof.State.SPENT:
+        return go(request, found.back)
+    return page(
+        request,
+        "accounts/proof.html",
+        {
+            "proof": found,
+            "provider": roles.name_of(found.role),
+            "offer": OFFERS[Purpose(found.purpose)],
+            "for_backup": found.purpose not in (Purpose.ACCOUNT_ADD, Purpose.ACCOUNT_RETURN),
+        },
+    )
+
+
+@login_not_required
+@require_safe
+def proof_lost(request: HttpRequest) -> HttpResponse:
+    """The end of a way back that belongs to no proof here."""
+    return page(request, "accounts/proof_lost.html")

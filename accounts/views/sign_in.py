@@ -27,8 +27,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods
 
+from accounts import roles
 from accounts.adapter import INVITATION_IN_SESSION
-from accounts.http import UserRequest, View, fresh_sign_in, go, page, said
+from accounts.http import UserRequest, View, fresh_sign_in, go, page, prove_by_link, said, signed_in_again_outside
 from accounts.services import activity, browsers, devices, sign_in
 from accounts.services.activity import Tag
 from accounts.vault.errors import Damaged
@@ -162,12 +163,19 @@ def can_sign_in_again(view: View) -> View:
 @require_http_methods(["GET", "POST"])
 @sensitive_variables()
 def again(request: UserRequest) -> HttpResponseBase:
-    """Who has neither a password nor a second factor shows who they are by a mailed code, and sets a password."""
+    """Who has neither password nor second factor shows who they are by a linked account, or by a mailed code.
+
+    With the code a password is set, which is there from then on.
+    """
     onward = get_next_redirect_url(request) or ""
     if not onward.startswith("/"):
         onward = reverse(_HERE)
-    if get_adapter().get_reauthentication_methods(request.user):
+    if get_adapter().get_reauthentication_methods(request.user) or signed_in_again_outside(request):
         return go(request, onward)
+    links = [link for link in sign_in.ways_in(request.user).outside if roles.is_way(link.provider)]
+    chosen = next((link for link in links if str(link.pk) == request.POST.get("link")), None)
+    if request.method == "POST" and chosen is not None:
+        return prove_by_link(request, chosen, back=onward)
     address = EmailAddress.objects.filter(user=request.user, verified=True).order_by("-primary").first()
     if request.method == "POST" and address is not None:
         limited: HttpResponse | None = ratelimit.consume_or_429(
@@ -182,6 +190,7 @@ def again(request: UserRequest) -> HttpResponseBase:
         "accounts/sign_in_again.html",
         {
             "address": address,
+            "links": [(link.pk, roles.name_of(link.provider)) for link in links],
             "next": onward,
             "minutes": account_settings.PASSWORD_RESET_BY_CODE_TIMEOUT // 60,
         },

@@ -302,10 +302,10 @@ LIES: dict[str, tuple[Callable[[Issuer], None], str]] = {
     "expires in a word": (lie("token", token={"expires_in": "soon"}), UNTRUSTED),
     "expires in the end of days": (lie("token", token={"expires_in": 10**30}), UNTRUSTED),
     "token answer is a list": (lie("token", body=b"[]"), UNTRUSTED),
-    "token answer is HTML": (lie("token", **_HTML), UNTRUSTED),
+    "token answer is HTML": (lie("token", **_HTML), NO_ANSWER),
     "token answer nests": (lie("token", body=b"[" * 100_000), UNTRUSTED),
-    "token endpoint refuses": (lie("token", status=400), UNTRUSTED),
-    "token endpoint breaks": (lie("token", status=500), UNTRUSTED),
+    "token endpoint refuses": (lie("token", status=400), NO_ANSWER),
+    "token endpoint breaks": (lie("token", status=500), NO_ANSWER),
 }
 
 
@@ -330,8 +330,8 @@ def test_lie_ends_on_a_page_that_says_so(client, db, home, name):
         ({"status": 500}, NO_ANSWER),
         ({"status": 404}, NO_ANSWER),
         (_HTML, NO_ANSWER),
-        ({"body": b"[]"}, UNTRUSTED),
-        ({"claims": {"authorization_endpoint": REMOVED}}, UNTRUSTED),
+        ({"body": b"[]"}, NO_ANSWER),
+        ({"claims": {"authorization_endpoint": REMOVED}}, NO_ANSWER),
     ],
 )
 def test_discovery_that_fails_is_told_at_once(client, db, home, answer, sentence):

@@ -18,7 +18,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from accounts.services import approvals, attempts, deletion, devices, rotation, vaults
+from accounts.services import approvals, attempts, deletion, devices, identity, rotation, vaults
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ DUE = (
     Due("old states of lists and drafts", vaults.expire),
     Due("requests for approval", approvals.expire),
     Due("counted tries", attempts.expire),
+    Due("proofs", identity.expire),
     Due("keys of removed devices", devices.expire),
     Due("sessions", _sessions),
     Due("cache", _cache),

@@ -1,86 +1,16 @@
-"""The rows. Nothing in them opens a list: what is sealed stays sealed, keys are wrapped twice."""
+"""Lists, what opens them, and the devices on which they are open. All of it sealed or wrapped."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar, Self
+from typing import Self
 
-from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-
-class UserManager(BaseUserManager["User"]):
-    """Makes users known by their e-mail address."""
-
-    use_in_migrations = True
-
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A user with this address; without a password no password signs them in."""
-        user = self.model(email=self.normalize_email(email).lower(), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
-
-    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
-        """A user who may enter the admin and do everything there."""
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
-
-
-class User(AbstractBaseUser, PermissionsMixin):
-    """A person."""
-
-    class Theme(models.TextChoices):
-        """How the pages look."""
-
-        SYSTEM = "system", _("As the system")
-        LIGHT = "light", _("Light")
-        DARK = "dark", _("Dark")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(_("e-mail address"), unique=True)
-    is_staff = models.BooleanField(_("may enter the administration"), default=False)
-    is_active = models.BooleanField(_("active"), default=True)
-    date_joined = models.DateTimeField(_("joined"), auto_now_add=True)
-
-    language = models.CharField(_("language"), max_length=16, blank=True)
-    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
-    theme = models.CharField(_("appearance"), max_length=6, choices=Theme, default=Theme.SYSTEM)
-    hide_codes = models.BooleanField(_("hide codes until tapped"), default=False)
-    show_next_code = models.BooleanField(_("show the next code in the last five seconds"), default=True)
-    compact_rows = models.BooleanField(_("compact rows"), default=False)
-    group_digits = models.BooleanField(_("digits in two groups"), default=True)
-    passkeys_off = models.BooleanField(_("takes no passkeys"), default=False)
-
-    way_back_asked = models.PositiveSmallIntegerField(default=0, db_default=0)  # How often "Not now" was the answer.
-    noticed_at = models.DateTimeField(null=True)  # The newest act that the other devices are told of.
-    deletes_at = models.DateTimeField(_("will be deleted"), null=True, blank=True)
-
-    USERNAME_FIELD = "email"
-    EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []
-
-    objects: ClassVar[UserManager] = UserManager()
-
-    class Meta:
-        verbose_name = _("user")
-        verbose_name_plural = _("users")
-
-    def __str__(self) -> str:
-        return self.email
-
-    def save(self, **kwargs: Any) -> None:
-        """Keep changes. Not `deletes_at`, unless it is named: a copy read earlier undoes no deletion and revives none.
-
-        Nor does it bring back the row of somebody who has left meanwhile.
-        """
-        if not self._state.adding and kwargs.get("update_fields") is None:
-            fields = (field.name for field in self._meta.concrete_fields if not field.primary_key)
-            kwargs["update_fields"] = [name for name in fields if name != "deletes_at"]
-        super().save(**kwargs)
+from accounts.models.people import User
 
 
 class DeviceType(models.TextChoices):
@@ -254,40 +184,6 @@ class KeySlot(models.Model):
         return f"{self.kind} {self.id}"
 
 
-class Attempt(models.Model):
-    """One try of something that is counted. Whose it was stands there as a fingerprint alone."""
-
-    class Act(models.TextChoices):
-        """What is counted."""
-
-        WORDS = "words"
-        APPROVAL = "approval"
-
-    subject = models.BinaryField(max_length=32)
-    act = models.CharField(max_length=16, choices=Act)
-    at = models.DateTimeField()
-
-    class Meta:
-        indexes = (models.Index(fields=("subject", "act", "at"), name="attempt_by_subject"),)
-
-    def __str__(self) -> str:
-        return f"{self.act} {self.at:%Y-%m-%d %H:%M}"
-
-
-class KeyCheck(models.Model):
-    """What a server key answers to a fixed question, so that another key under its number stops the start."""
-
-    role = models.CharField(max_length=6)
-    kid = models.PositiveIntegerField()
-    check_value = models.BinaryField(max_length=32)
-
-    class Meta:
-        constraints = (models.UniqueConstraint(fields=("role", "kid"), name="keycheck_is_unique"),)
-
-    def __str__(self) -> str:
-        return f"{self.role} {self.kid}"
-
-
 class Draft(models.Model):
     """Entries that wait, sealed, for a yes."""
 
@@ -307,52 +203,3 @@ class Draft(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
-
-
-class AppendOnly(TypeError):
-    """What happened is not rewritten: lines of activity go with their owner alone."""
-
-
-class EventQuerySet(models.QuerySet["Event"]):
-    """Activity, many lines at a time: read and added to."""
-
-    def update(self, **_: Any) -> int:
-        """Refused."""
-        raise AppendOnly
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Refused; with a user they go by cascade."""
-        raise AppendOnly
-
-
-class Event(models.Model):
-    """One line of activity. Rows are added, never changed."""
-
-    user = models.ForeignKey(User, models.CASCADE, related_name="events", verbose_name=_("user"))
-    device = models.ForeignKey(Device, models.SET_NULL, null=True, blank=True, verbose_name=_("device"))
-    device_name = models.CharField(_("device's name"), max_length=64, blank=True)
-    tag = models.CharField(_("what happened"), max_length=40)
-    facts = models.JSONField(_("facts"), default=dict, blank=True)
-    reference = models.CharField(_("reference"), max_length=16, blank=True)
-    at = models.DateTimeField(_("when"))
-
-    objects = EventQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("line of activity")
-        verbose_name_plural = _("lines of activity")
-        ordering = ("-at", "-id")
-        indexes = (models.Index(fields=("user", "-at"), name="event_of_user_by_time"),)
-
-    def __str__(self) -> str:
-        return f"{self.tag} {self.at:%Y-%m-%d %H:%M}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Add the line. Raises AppendOnly for one that is there."""
-        if not self._state.adding:
-            raise AppendOnly
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Refused."""
-        raise AppendOnly

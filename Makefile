@@ -16,7 +16,8 @@ AS_DEMO := DEBUG=1 DEMO=1
 AS_PRODUCTION := env -u DEBUG -u DEMO -u DATABASE_URL SITE_URL=https://auth.example.org EMAIL_URL=smtp://mail.example.org:587 \
 	SECRET_KEY=of-a-check-alone-of-a-check-alone-of-a-check-alone-of-a-check-alone \
 	BACKUP_STORE=s3://backups-example BACKUP_S3_REGION=eu-central-1 BACKUP_S3_ACCESS_KEY_ID=of-a-check \
-	BACKUP_S3_SECRET_ACCESS_KEY=of-a-check-alone
+	BACKUP_S3_SECRET_ACCESS_KEY=of-a-check-alone \
+	ROLE_MICROSOFT_CLIENT_ID=of-a-check ROLE_MICROSOFT_CLIENT_SECRET=of-a-check
 
 .PHONY: run test test-long test-postgres check bench serve lock messages sizes browser
 

@@ -343,6 +343,7 @@ _SAYS_OF_ITSELF = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_u
 
 def _must_be_an_answer(response: requests.Response, **_: Any) -> None:
     """Of the token endpoint JSON, of discovery what is needed of it. Raises RequestException."""
+    _whole = response.content  # Read before it is refused, so that the connection is free.
     response.raise_for_status()
     if response.request.method == "POST":
         response.json()

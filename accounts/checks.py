@@ -7,7 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
-from accounts.services.activity import TAGS, Tag
+from accounts import roles
+from accounts.services.activity import TAGS, WORDS, Tag
+from accounts.services.identity import OFFERS, ROLES_OF, Purpose, Reason
 
 _MAILED_NOWHERE = (
     "django.core.mail.backends.console.EmailBackend",
@@ -99,6 +101,45 @@ def every_page_of_sign_in_is_guarded(**_: object) -> list[checks.CheckMessage]:
     return [
         checks.Error(f"No guard for allauth's {name}.", hint=f'"{name}": fresh_sign_in,', id="accounts.E007")
         for name in sign_in_urls.unguarded()
+    ]
+
+
+@checks.register
+def every_purpose_and_reason_is_in_its_tables(**_: object) -> list[checks.CheckMessage]:
+    """What a proof is for says which accounts serve it and what is offered after; why it came to nothing, in words."""
+    missing = [
+        *(("roles for a proof of", purpose, "ROLES_OF") for purpose in Purpose if purpose not in ROLES_OF),
+        *(("offer for a proof of", purpose, "OFFERS") for purpose in Purpose if purpose not in OFFERS),
+        *(("word for a proof that is", reason, "WORDS") for reason in Reason if reason not in WORDS["reason"]),
+    ]
+    return [
+        checks.Error(
+            f"No {what} {value}.", hint=f"{table}: {type(value).__name__}.{value.name}: …,", id="accounts.E008"
+        )
+        for what, value, table in missing
+    ]
+
+
+@checks.register(checks.Tags.compatibility, deploy=True)
+def a_recovery_account_can_be_had(**_: object) -> list[checks.CheckMessage]:
+    """Without one nobody can turn Cloud Backup on; the page says so."""
+    if any(row.keeps_backups and roles.configured(role) for role, row in roles.ROLES.items()):
+        return []
+    said = "This server has no recovery provider: nobody can turn Cloud Backup on."
+    return [checks.Warning(said, hint="ROLE_MICROSOFT_CLIENT_ID=…", id="accounts.W009")]
+
+
+@checks.register(checks.Tags.security)
+def fresh_sign_ins_are_proved(**_: object) -> list[checks.CheckMessage]:
+    """Where asking is enough, a browser that is still signed in at the provider is taken for its owner."""
+    return [
+        checks.Warning(
+            f"Role {role}: a fresh sign-in is asked for and not proved.",
+            hint=f"Unset ROLE_{role.name}_FRESHNESS where {roles.way(role).name} gives auth_time.",
+            id="accounts.W010",
+        )
+        for role in roles.Role
+        if roles.configured(role) and roles.way(role).freshness is roles.Freshness.ASKED
     ]
 
 

@@ -6,6 +6,7 @@ it is recorded; what it answers next can be scripted, request by request:
     op = FakeProvider()
     home = op.issuer("home")
     home.next("token", claims={"nonce": "another"})     # one ID token with this claim, the next ones true again
+    home.next("token", claims={"auth_time": lambda now: now - 3600})
     home.next("discovery", status=500)
     home.ask = True                                     # the sign-in page waits for a click
 """
@@ -13,6 +14,7 @@ it is recorded; what it answers next can be scripted, request by request:
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -52,7 +54,7 @@ class Answer:
     token: dict[str, Any] = field(
         default_factory=dict
     )  # Fields of the token answer beside or instead of the true ones.
-    query: dict[str, str] | None = None  # Of the way back, instead of code and state; state is kept unless named.
+    query: dict[str, Any] | None = None  # Of the way back, instead of code and state; state is kept unless named.
     status: int = 200
     body: bytes | None = None
     content_type: str = "application/json"
@@ -67,7 +69,10 @@ class Issuer:
     url: str
     name: str
     client_id: str = "authweb"
-    client_secret: str = "not a secret"
+    client_secret: str | None = "not a secret"  # None: another one each time, as Apple's, which is not looked at.
+    iss: str = ""  # What tokens name as their issuer; this address where nothing is said.
+    below: str = ""  # Where it describes itself, below its address: "organizations/v2.0".
+    pkce: bool = True
     person: dict[str, Any] = field(
         default_factory=lambda: {
             "sub": "alice-1",
@@ -79,6 +84,11 @@ class Issuer:
     requests: list[Request] = field(default_factory=list)
     scripted: dict[str, deque[Answer]] = field(default_factory=dict)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def speaks_as(self) -> str:
+        """The issuer of its tokens."""
+        return self.iss or self.url
 
     def next(self, endpoint: str, **answer: Any) -> None:
         """The next answer of `discovery`, `authorize`, `token`, `userinfo` or `jwks`; several queue up."""
@@ -131,7 +141,7 @@ class FakeProvider:
         """The ID token for what was asked at `authorize`, with the answer's claims over the true ones."""
         now = int(time.time())
         claims: dict[str, Any] = {
-            "iss": issuer.url,
+            "iss": issuer.speaks_as,
             "aud": issuer.client_id,
             "iat": now,
             "exp": now + 300,
@@ -141,7 +151,8 @@ class FakeProvider:
         }
         if "nonce" in asked:
             claims["nonce"] = asked["nonce"]
-        claims.update(answer.claims)
+        said = {name: value(now) if callable(value) else value for name, value in answer.claims.items()}
+        claims.update(said)
         claims = {name: value for name, value in claims.items() if value is not _REMOVED}
         # PyJWT refuses to write what a liar would write: the bytes are signed as they are.
         return jwt.api_jws.encode(
@@ -173,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(204, b"", "image/x-icon")
             return
         issuer = self.op.issuers.get(name)
+        if issuer is not None and issuer.below:
+            endpoint = endpoint.removeprefix(f"{issuer.below}/")
         endpoint = {".well-known/openid-configuration": "discovery"}.get(endpoint, endpoint)
         if issuer is None or endpoint not in ("discovery", "authorize", "token", "userinfo", "jwks"):
             self._send(404, b"{}", "application/json")
@@ -190,7 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _discovery(self, issuer: Issuer, request: Request, answer: Answer) -> None:
         truth = {
-            "issuer": issuer.url,
+            "issuer": issuer.speaks_as,
             "authorization_endpoint": f"{issuer.url}/authorize",
             "token_endpoint": f"{issuer.url}/token",
             "userinfo_endpoint": f"{issuer.url}/userinfo",
@@ -222,6 +235,7 @@ class _Handler(BaseHTTPRequestHandler):
         code = secrets.token_urlsafe(16)
         issuer.codes[code] = asked
         back = {"state": asked.get("state", ""), **({"code": code} if answer.query is None else answer.query)}
+        back = {name: value for name, value in back.items() if value is not _REMOVED}
         if asked.get("response_mode") == "form_post":
             fields = "".join(
                 f'<input type=hidden name="{name}" value="{html.escape(value)}">' for name, value in back.items()
@@ -240,9 +254,9 @@ class _Handler(BaseHTTPRequestHandler):
         if (
             asked is None
             or form.get("client_id") != issuer.client_id
-            or form.get("client_secret") != issuer.client_secret
+            or issuer.client_secret not in (None, form.get("client_secret"))
             or form.get("redirect_uri") != asked["redirect_uri"]
-            or not _proves(asked, form.get("code_verifier", ""))
+            or (issuer.pkce and not _proves(asked, form.get("code_verifier", "")))
         ):
             self._send(400, b'{"error": "invalid_grant"}', "application/json")
             return
@@ -266,7 +280,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # Who waited too long has gone.
+            self.wfile.write(body)
 
 
 def _flat(text: str) -> dict[str, str]:

@@ -165,9 +165,9 @@ class Identity:
 
 
 def masked(label: str) -> str:
-    """A label of which the first letter and the domain are left; empty for an empty one."""
+    """A label of which the first letter and the domain are left, also where it was masked before; empty for none."""
     name, at, domain = label.rpartition("@")
-    return f"{name[:1]}…{at}{domain}" if at else f"{label[:1]}…" if label else ""
+    return f"{name[:1]}…{at}{domain}"[:254] if at else f"{label[:1]}…" if label else ""
 
 
 # -- The way out ------------------------------------------------------------------------------------------------------
@@ -222,9 +222,7 @@ def begin(
     return _begin(
         request,
         roles.way(role),
-        IdentityProof(
-            role=role, purpose=purpose, target=target, back=back, expected=expected, wanted=masked_once(wanted)
-        ),
+        IdentityProof(role=role, purpose=purpose, target=target, back=back, expected=expected, wanted=masked(wanted)),
         hint=hint,
     )
 
@@ -256,11 +254,6 @@ def begin_again(request: HttpRequest, proof: IdentityProof) -> str:
         wanted=proof.wanted,
     )
     return _begin(request, roles.way(proof.role), again, hint="")
-
-
-def masked_once(label: str) -> str:
-    """A label masked, also where it was masked before."""
-    return label if label[1:2] == "…" else masked(label)
 
 
 def _begin(request: HttpRequest, way: Way, proof: IdentityProof, *, hint: str) -> str:

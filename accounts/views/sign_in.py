@@ -35,6 +35,7 @@ from accounts.services.activity import Tag
 from accounts.vault.errors import Damaged
 
 _HERE = "accounts:settings-sign-in"
+_LONGEST_ADDRESS = 200  # As a proof keeps where it leads.
 
 
 # -- Every way in -----------------------------------------------------------------------------------------------------
@@ -168,7 +169,7 @@ def again(request: UserRequest) -> HttpResponseBase:
     With the code a password is set, which is there from then on.
     """
     onward = get_next_redirect_url(request) or ""
-    if not onward.startswith("/"):
+    if not onward.startswith("/") or len(onward) > _LONGEST_ADDRESS:
         onward = reverse(_HERE)
     if get_adapter().get_reauthentication_methods(request.user) or signed_in_again_outside(request):
         return go(request, onward)

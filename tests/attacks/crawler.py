@@ -24,7 +24,7 @@ from accounts.models import Draft, Event, KeySlot, SlotKind
 from accounts.services import adding, vaults, words
 from accounts.services.activity import Tag
 from accounts.vault.entry import Type
-from tests import factories
+from tests import factories, proving
 from tests.factories import Visitor
 
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -38,6 +38,7 @@ NOBODYS: Mapping[str, Any] = {
     "words_id": "00000000-0000-0000-0000-000000000000",
     "request_id": "00000000-0000-0000-0000-000000000000",
     "slot_id": "00000000-0000-0000-0000-000000000000",
+    "proof_id": "00000000-0000-0000-0000-000000000000",
     "version": 999_999,
     "token": "none",
     "pk": 999_999,
@@ -118,6 +119,7 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
         "words_id": words.begin(visitor.vault, at=at),
         "request_id": KeySlot.objects.get(device=factories.asking(visitor).device).pk,
         "slot_id": factories.create_key(on=visitor, kind=SlotKind.PASSKEY, name="Key").pk,
+        "proof_id": proving.seed(visitor.user).pk,
         "version": visitor.vault.row.version,
         "pk": key.pk,
         "object_id": visitor.user.pk,

@@ -27,6 +27,7 @@ ENTRANCES = {
     "account_reset_password",
     "account_request_login_code",
     "account_password_reset_completed",
+    "accounts:proof-lost",
 }
 # Ways in and doors: whose sign-in is older than five minutes signs in again before they are shown.
 FRESH = {

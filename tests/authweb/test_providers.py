@@ -10,7 +10,8 @@ import sys
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from authweb import providers
+from accounts.roles import Freshness, Way
+from authweb import env, providers
 from tests import environment
 
 MICROSOFT = {"SIGN_IN_MICROSOFT_CLIENT_ID": "id", "SIGN_IN_MICROSOFT_CLIENT_SECRET": "secret"}
@@ -27,7 +28,7 @@ TENANT = "72F988BF-86F1-41AF-91AB-2D7CD011DB47"
 def configured(monkeypatch):
     """The apps of these settings, and of no others."""
     for name in list(os.environ):
-        if name.startswith(("SIGN_IN_", "APPLE_")):
+        if name.startswith(("SIGN_IN_", "APPLE_", "ROLE_")):
             monkeypatch.delenv(name)
 
     def with_settings(**settings: str) -> dict:
@@ -96,6 +97,158 @@ def test_half_configured_provider_names_the_line_that_is_missing(configured, mis
 
     with pytest.raises(ImproperlyConfigured, match=f"half configured: set {missing}\\."):
         configured(**{name: value for name, value in whole.items() if name != missing})
+
+
+# -- Roles ------------------------------------------------------------------------------------------------------------
+
+PERSONAL = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
+HOME = "https://id.example.org/realms/home"
+
+
+def role(name: str, **fields: str) -> dict[str, str]:
+    given = {"CLIENT_ID": "id", "CLIENT_SECRET": "secret", **fields}
+    return {f"ROLE_{name}_{field}": value for field, value in given.items()}
+
+
+def proof_apps(found: dict) -> dict[str, tuple[str, object]]:
+    return {
+        app["provider_id"]: (app["settings"]["server_url"], app["settings"]["openid_configuration_overrides"])
+        for app in found["openid_connect"]["APPS"]
+        if app["settings"].get("proof_only")
+    }
+
+
+def test_roles_of_microsoft_are_built_in(configured):
+    found = configured(**role("MICROSOFT"), **role("ENTRA"))
+    ways = providers.ways()
+
+    assert proof_apps(found) == {
+        "microsoft-proof": ("https://login.microsoftonline.com/consumers/v2.0", {"issuer": None}),
+        "entra-proof": ("https://login.microsoftonline.com/organizations/v2.0", {"issuer": None}),
+    }
+    assert ways == {
+        "microsoft": Way("microsoft-proof", "Microsoft", "id", PERSONAL, "oid", asks={"prompt": "login"}),
+        "entra": Way(
+            "entra-proof",
+            "Microsoft",
+            "id",
+            "https://login.microsoftonline.com/{tid}/v2.0",
+            "oid",
+            asks={"prompt": "login"},
+        ),
+    }
+
+
+def test_role_may_be_an_issuer_of_ones_own(configured):
+    found = configured(**role("APPLE", ISSUER=HOME, NAME="Home", FRESHNESS="asked", SUBJECT="person"))
+
+    both = {"prompt": "login", "max_age": "0"}
+    assert proof_apps(found) == {"apple-proof": (HOME, {})}
+    assert providers.ways() == {"apple": Way("apple-proof", "Home", "id", HOME, "person", Freshness.ASKED, both)}
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_apple_is_one_app_for_sign_in_and_proofs_unless_it_is_mapped(configured, own):
+    found = configured(**APPLE, **(role("APPLE", ISSUER=HOME) if own else {"ROLE_APPLE_FRESHNESS": "asked"}))
+
+    way = providers.ways()["apple"]
+    assert found["apple"]["APPS"][0]["client_id"] == "org.example"
+    assert list(proof_apps(found)) == (["apple-proof"] if own else [])
+    assert (way.provider, way.client_id) == (("apple-proof", "id") if own else ("apple", "org.example"))
+    assert way.freshness is (Freshness.PROVED if own else Freshness.ASKED)
+    assert (way.hints, "prompt" in way.asks) == (own, own)
+
+
+def test_proof_app_is_hidden_reads_no_userinfo_and_sends_pkce(configured):
+    (app,) = configured(**role("MICROSOFT"))["openid_connect"]["APPS"]
+
+    settings = {
+        name: app["settings"][name] for name in ("proof_only", "hidden", "fetch_userinfo", "oauth_pkce_enabled")
+    }
+    assert settings == {"proof_only": True, "hidden": True, "fetch_userinfo": False, "oauth_pkce_enabled": True}
+    assert app["settings"]["token_auth_method"] == "client_secret_post"
+
+
+def test_sign_in_has_a_way_for_signing_in_again(configured):
+    configured(**MICROSOFT, **OPENID, **role("MICROSOFT", FRESHNESS="asked"))
+    ways = providers.ways()
+
+    assert {name: (ways[name].issuer, ways[name].subject) for name in ("microsoft-sign-in", "oidc-sign-in")} == {
+        "microsoft-sign-in": (PERSONAL, "sub"),
+        "oidc-sign-in": (OPENID["SIGN_IN_OIDC_ISSUER"], "sub"),
+    }
+    assert [ways[name].freshness for name in ("microsoft-sign-in", "oidc-sign-in")] == ["asked", "proved"]
+    assert [ways[name].asks.get("max_age") for name in ("microsoft-sign-in", "oidc-sign-in")] == [None, "0"]
+
+
+HALVES = {
+    "ROLE_MICROSOFT_CLIENT_ID": {"ROLE_MICROSOFT_CLIENT_SECRET": "secret"},
+    "ROLE_MICROSOFT_CLIENT_SECRET": {"ROLE_MICROSOFT_CLIENT_ID": "id"},
+    "ROLE_MICROSOFT_CLIENT_ID, ROLE_MICROSOFT_CLIENT_SECRET": {"ROLE_MICROSOFT_ISSUER": HOME},
+    "ROLE_ENTRA_CLIENT_ID, ROLE_ENTRA_CLIENT_SECRET": {"ROLE_ENTRA_FRESHNESS": "asked"},
+    "ROLE_APPLE_ISSUER": role("APPLE"),
+    "ROLE_APPLE_ISSUER, ROLE_APPLE_CLIENT_ID, ROLE_APPLE_CLIENT_SECRET": {"ROLE_APPLE_NAME": "Home"},
+}
+
+
+@pytest.mark.parametrize("missing", HALVES)
+def test_half_a_role_names_the_line_that_is_missing(configured, missing):
+    with pytest.raises(ImproperlyConfigured, match=f"half configured: set {missing}\\."):
+        configured(**HALVES[missing])
+
+
+def test_half_a_role_beside_apples_key_is_half_too(configured):
+    with pytest.raises(ImproperlyConfigured, match="set ROLE_APPLE_CLIENT_ID, ROLE_APPLE_CLIENT_SECRET"):
+        configured(**APPLE, ROLE_APPLE_ISSUER=HOME)
+
+
+WRONG = {
+    "ROLE_MICROSOFT_SUBJECT is for an issuer of your own": role("MICROSOFT", SUBJECT="sub"),
+    "ROLE_MICROSOFT_FRESHNESS='askd'": role("MICROSOFT", FRESHNESS="askd"),
+    "ROLE_MICROSOFT_ISSUER=.*write one issuer": role("MICROSOFT", ISSUER="https://id.example/{tid}/v2.0"),
+    "ROLE_APPLE_ISSUER=.*https is required": role("APPLE", ISSUER="http://id.example.org"),
+    "ROLE_ENTRA_ISSUER=.*https is required": role("ENTRA", ISSUER="http://127.0.0.1:9/{tid}"),
+    "ROLE_ENTRA_ISSUER=.*write the issuer": role("ENTRA", ISSUER="id.example.org"),
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_wrong_line_of_a_role_is_named(configured, said):
+    with pytest.raises(ImproperlyConfigured, match=said):
+        configured(**WRONG[said], DEBUG="0")
+
+
+def test_issuer_of_a_role_on_this_machine_may_be_http_in_debug(configured):
+    configured(**role("ENTRA", ISSUER="http://127.0.0.1:9000/{tid}/v2.0"), DEBUG="1")
+
+    assert proof_apps(providers.providers())["entra-proof"][0] == "http://127.0.0.1:9000/organizations/v2.0"
+
+
+@pytest.mark.parametrize("day", ["2025-9-1x", "tomorrow", "2025-13-01"])
+def test_date_that_is_none_is_refused(monkeypatch, day):
+    monkeypatch.setenv("ICLOUD_FROM", day)
+    with pytest.raises(ImproperlyConfigured, match="ICLOUD_FROM"):
+        env.day("ICLOUD_FROM", "2025-09-01")
+
+
+def test_date_begins_at_midnight_utc(monkeypatch):
+    monkeypatch.delenv("ICLOUD_FROM", raising=False)
+
+    assert env.day("ICLOUD_FROM", "2025-09-01").isoformat() == "2025-09-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (role("MICROSOFT", CLIENT_SECRET=""), "set ROLE_MICROSOFT_CLIENT_SECRET."),
+        (role("APPLE", ISSUER="http://id.example.org"), "https is required."),
+    ],
+)
+def test_start_fails_by_the_line_of_a_role(settings, said):
+    done = _check(**settings)
+
+    assert done.returncode != 0
+    assert said in done.stderr
 
 
 def test_start_fails_by_the_name_of_the_missing_line():

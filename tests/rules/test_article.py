@@ -9,8 +9,12 @@ from tests.rules import tree
 
 # What the main job, every browser and Cloud Backup must show of the requirements.
 ROWS = frozenset(
-    {"S-18", "S-38", "S-56", "G-24", "G-25", "G-30", "G-31", "G-26", "G-27", "G-29", "G-34"}
-    | {"S-31", "S-33", "S-34", "S-36", "S-39", "S-66", "G-07", "G-23"}
+    {
+        *("S-18", "S-38", "S-56", "G-24", "G-25", "G-30", "G-31", "G-26", "G-27", "G-29", "G-34"),
+        *("S-31", "S-33", "S-34", "S-36", "S-39", "S-66", "G-07", "G-23"),
+        # Roles and proofs.
+        *("S-10", "S-11", "S-62", "G-04", "G-06", "G-19", "G-22", "G-33"),
+    }
 )
 
 

@@ -27,8 +27,12 @@ def code_of(text: str) -> str:
 
 
 def settings_documented(text: str) -> set[str]:
-    """The variables that docs/settings.md has a row for: each row begins with the name, in code."""
-    return set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.MULTILINE))
+    """The variables that docs/settings.md has a row for: each row begins with the name, in code.
+
+    `ROLE_<ROLE>_…` stands for the three of the roles.
+    """
+    each = re.findall(r"^\| `ROLE_<ROLE>_([A-Z_]+)`", text, re.MULTILINE)
+    return set(re.findall(r"^\| `([A-Z0-9_]+)`", text, re.MULTILINE)) | environment.of_each_role(each)
 
 
 def targets() -> set[str]:
@@ -44,6 +48,7 @@ def test_settings_in_the_document_are_those_that_are_read() -> None:
 
 def test_setting_without_a_row_would_be_missed() -> None:
     assert settings_documented("| `SITE_URL` | … |\nAlso `DEBUG`.\n| `SIGN_UP` |") == {"SITE_URL", "SIGN_UP"}
+    assert len(settings_documented("| `ROLE_<ROLE>_NAME` | … |\nAlso `ROLE_<ROLE>_ISSUER`.")) == 3
     assert {
         "SITE_URL",
         "SIGN_UP",
@@ -164,7 +169,9 @@ def test_threats_name_the_tests_that_show_them() -> None:
 
 def test_activity_in_the_document_is_the_table() -> None:
     facts = {"device": "Chrome on Linux", "asked": "Firefox on Mac", "name": "Keychain", "day": "2026-05-03"} | {
-        "count": 2
+        "count": 2,
+        "role": "microsoft",
+        "reason": "cancelled",
     }
 
     assert rows_of((ROOT / "docs/activity.md").read_text()) == [

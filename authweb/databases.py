@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -75,12 +76,23 @@ def cache(url: str) -> dict[str, Any]:
         return {
             "BACKEND": "django.core.cache.backends.db.DatabaseCache",
             "LOCATION": "cache",
+            "KEY_FUNCTION": "authweb.databases.cache_key",
             # With the default of 300 a flood of addresses pushes out the counters that hold it back.
             "OPTIONS": {"MAX_ENTRIES": 100_000, "CULL_FREQUENCY": 10},
         }
     if _split("CACHE_URL", url).scheme in ("redis", "rediss"):
-        return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
+        return {"BACKEND": _REDIS, "LOCATION": url, "KEY_FUNCTION": "authweb.databases.cache_key"}
     raise ImproperlyConfigured("CACHE_URL: write redis://host:port/0, or leave it empty.")
+
+
+_REDIS = "django.core.cache.backends.redis.RedisCache"
+
+
+def cache_key(key: str, prefix: str, version: int) -> str:
+    """The name under which something is kept. allauth notes each token by its issuer: of those a digest is enough."""
+    if key.startswith("jwt:"):
+        key = f"jwt:{hashlib.sha256(key.encode('utf-8', 'replace')).hexdigest()}"
+    return f"{prefix}:{version}:{key}"
 
 
 def mail(url: str) -> dict[str, Any]:

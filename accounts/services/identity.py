@@ -307,26 +307,27 @@ class Lost(Exception):
 def called_back(request: HttpRequest, provider_id: str) -> IdentityProof | None:
     """The proof whose way back this request comes by, which from now on nobody else comes by; None where it is none.
 
-    A state that this session does not hold is left alone: whoever it belongs to may still come. Raises Lost where two
-    come by one at once, for the later one.
+    A state that this session does not hold is left alone: whoever it belongs to may still come. Raises Lost for one that
+    it holds and whose proof waits no more, or for whom somebody came already: of several at once one goes on.
     """
     state_id = request.GET.get("state", "")
     held = statekit.get_states(request).get(state_id)
-    if not state_id or held is None or held[-1] != provider_id:
+    if not state_id or held is None or held[-1] != provider_id or not _proof_id(held[0]):
         return None
-    proof = _waiting(request, at=timezone.now()).filter(state_id=state_id).first()
-    if proof is None:
-        return None
-    if not IdentityProof.objects.filter(pk=proof.pk, state_id=state_id).update(state_id=""):
+    proof = begun_by(request, held[0])
+    if proof is None or not IdentityProof.objects.filter(pk=proof.pk, state_id=state_id).update(state_id=""):
         raise Lost
-    proof.state_id = ""
     return proof
+
+
+def _proof_id(state: Mapping[str, Any] | None) -> UUID | None:
+    data = (state or {}).get("data")
+    return _uuid(data.get("proof")) if isinstance(data, dict) else None
 
 
 def begun_by(request: HttpRequest, state: Mapping[str, Any] | None) -> IdentityProof | None:
     """The proof that waits for this way back of allauth's, if it is one and this person's."""
-    data = (state or {}).get("data")
-    proof_id = _uuid(data.get("proof")) if isinstance(data, dict) else None
+    proof_id = _proof_id(state)
     if proof_id is None:
         return None
     return _waiting(request, at=timezone.now()).filter(pk=proof_id).first()

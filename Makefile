@@ -57,7 +57,7 @@ check: $(VENV)/test.stamp
 	$(PY) -m ruff check $(CHECKED)
 	$(PY) -m ruff format --check $(CHECKED)
 	$(AS_DEMO) $(PY) -m mypy
-	$(PY) -m djlint --quiet --lint templates authweb/demo/templates
+	$(PY) -m djlint --quiet --lint templates authweb/demo/templates authweb/demo/provider/templates
 	$(PY) -c "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"
 	$(AS_DEMO) DATABASE_URL=sqlite:///:memory: $(PY) manage.py makemigrations --check --dry-run
 	$(AS_PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING

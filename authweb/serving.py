@@ -20,6 +20,7 @@ from django.core.management import CommandError
 _REQUEST = '%(addr)s "%(method)s %(path)s" %(status)d %(dt_ms).1f ms'
 _LOOK_EVERY = 0.1
 _TIME_TO_END = 10.0
+_LAST_PORT = 65535
 
 Command = Sequence[str]
 
@@ -42,25 +43,36 @@ def tidy() -> Command:
     return (sys.executable, str(settings.BASE_DIR / "manage.py"), "tidy", "--every", every)
 
 
-def refuse_taken(host: str, port: int) -> None:
-    """Raise CommandError where something listens already; the server itself would share the port with it."""
+def refuse_taken(host: str, port: int, *, ports: int = 1) -> None:
+    """Raise CommandError where something listens already; the server itself would share the port with it.
+
+    `ports` that many are needed, from `port` on.
+    """
+    last = port + ports - 1
+    other = port + ports if last + ports <= _LAST_PORT else port - ports
+    if last > _LAST_PORT:
+        raise CommandError(f"Ports {port} to {last} are needed, and {_LAST_PORT} is the last: choose PORT={other}.")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as ours:
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            ours.bind((host, port))
-        except OSError as error:
-            raise CommandError(
-                f"Port {port} of {host} cannot be had ({os.strerror(error.errno or 0)}): end what listens there, or "
-                f"choose another, as in PORT={port + 1 if port < 65535 else port - 1}."
-            ) from None
+    for needed in range(port, last + 1):
+        with socket.socket(family) as ours:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                ours.bind((host, needed))
+            except OSError as error:
+                raise CommandError(
+                    f"Port {needed} of {host} cannot be had ({os.strerror(error.errno or 0)}"
+                    + (f"; {port} to {last} are needed" if ports > 1 else "")
+                    + f"): end what listens there, or choose another, as in PORT={other}."
+                ) from None
 
 
-def answers(port: int) -> bool:
-    """Whether the site on this port of this machine is up. With the store of backups away it is, too."""
+def answers(port: int, path: str = "/healthz", *, host: str = "") -> bool:
+    """Whether the site on this port of this machine is up, also with the store of backups away; or whatever else
+    answers there under that name.
+    """
     asked = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        asked.request("GET", "/healthz", headers={"Host": settings.ALLOWED_HOSTS[0]})
+        asked.request("GET", path, headers={"Host": host or settings.ALLOWED_HOSTS[0]})
         return asked.getresponse().status in (http.client.OK, http.client.SERVICE_UNAVAILABLE)
     except (OSError, http.client.HTTPException):
         return False

@@ -21,11 +21,19 @@ from tests.environment import ROOT
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
-def free_port() -> int:
-    """A port of this machine that nobody listens at just now."""
-    with socket.socket() as ours:
-        ours.bind(("127.0.0.1", 0))
-        return int(ours.getsockname()[1])
+def free_port(*, and_next: int = 0) -> int:
+    """A port of this machine that nobody listens at just now, nor at so many after it."""
+    while True:
+        with contextlib.ExitStack() as held:
+            ours = held.enter_context(socket.socket())
+            ours.bind(("127.0.0.1", 0))
+            port = int(ours.getsockname()[1])
+            try:
+                for following in range(port + 1, port + 1 + and_next):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", following))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def clean_environment(**settings: str) -> dict[str, str]:

@@ -92,7 +92,7 @@ def test_another_key_stops_the_start_and_the_first_one_lets_it_go_on(command: st
 
 @pytest.mark.row("T36")
 def test_demo_stops_too_when_its_key_is_another(tmp_path: Path) -> None:
-    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path), "PORT": str(processes.free_port())}
+    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path), "PORT": str(processes.free_port(and_next=3))}
     for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("keys", "check")):
         assert processes.manage(*arguments, settings=settings).returncode == 0
     (tmp_path / "server-keys.txt").unlink()

@@ -21,7 +21,7 @@ from tests.processes import MANAGE, Started
 @pytest.fixture
 def settings(tmp_path: Path) -> dict[str, str]:
     """A demo of this test's own."""
-    return {"DEBUG": "1", "DEMO": "1", "PORT": str(processes.free_port()), "DATA_DIR": str(tmp_path / "demo")}
+    return {"DEBUG": "1", "DEMO": "1", "PORT": str(processes.free_port(and_next=3)), "DATA_DIR": str(tmp_path / "demo")}
 
 
 @pytest.fixture

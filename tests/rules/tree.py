@@ -36,7 +36,7 @@ def modules() -> Iterator[Path]:
 
 def templates() -> Iterator[Path]:
     """Every template, of pages and of mails."""
-    for folder in ("templates", "authweb/demo/templates"):
+    for folder in ("templates", "authweb/demo/templates", "authweb/demo/provider/templates"):
         yield from files(folder, ending=".html")
         yield from files(folder, ending=".txt")
 

@@ -142,3 +142,10 @@ def is_alive(pid: int) -> bool:
 def command_of(pid: int) -> str:
     """What a process was started with."""
     return subprocess.run(["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+
+
+def environment_of(pid: int) -> str:
+    """The same with its environment, `NAME=value`, behind it."""
+    return subprocess.run(
+        ["ps", "eww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True, check=True
+    ).stdout

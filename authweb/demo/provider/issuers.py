@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 HOST = "127.0.0.1"  # Authweb is at localhost: browsers keep the cookies of the two apart, which ports do not.
-SECRET = "demo: known to everybody"  # noqa: S105 - of every client there is, and printed here
+SECRET = "known-to-everybody"  # noqa: S105 - of every client there is, and printed here
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,13 @@ SERVE = (sys.executable, "-m", "authweb.demo.provider.serve")
 
 
 class Provider:
-    """The three issuers, listening; `began` is how long that took, in seconds. Alone: Authweb itself is not there."""
+    """The three issuers, listening; `began` is how long that took, in seconds. Alone: Authweb itself is not there.
 
-    def __init__(self, directory: Path) -> None:
-        self.port = processes.free_port(and_next=PORTS - 1)
+    With `port`, and not entered, those of a demo that has that port and runs already.
+    """
+
+    def __init__(self, directory: Path, *, port: int = 0) -> None:
+        self.port = port or processes.free_port(and_next=PORTS - 1)
         self.settings = {"DEBUG": "1", "DEMO": "1", "PORT": str(self.port), "DATA_DIR": str(directory)}
         self.site = f"http://localhost:{self.port}"
         self._used: set[tuple[str, str]] = set()

@@ -194,15 +194,22 @@ def test_code_of_one_issuer_is_nothing_to_another(provider: Provider) -> None:
     "asked",
     [
         {"client_id": "another"},
-        {"client_id": CONTOSO.client_id, "redirect_uri": ""},
+        {"redirect_uri": ""},
         {"redirect_uri": "http://localhost/elsewhere/"},
     ],
-    ids=["another client", "a client of another issuer", "another address"],
+    ids=["another client", "no address", "another address"],
 )
 def test_application_that_is_not_known_is_told_nothing(provider: Provider, asked: dict[str, str]) -> None:
     somebody = Somebody(provider, MICROSOFT).ask(**asked)
 
     assert (somebody.status, somebody.headings, somebody.answer) == (400, ["Not known here"], {})
+
+
+def test_application_of_another_issuer_is_not_known(provider: Provider) -> None:
+    somebody = Somebody(provider, MICROSOFT)
+    somebody.ask(client_id=CONTOSO.client_id, redirect_uri=CONTOSO.redirect_uri(provider.site))
+
+    assert (somebody.status, somebody.headings) == (400, ["Not known here"])
 
 
 def test_request_may_come_by_a_form(provider: Provider) -> None:

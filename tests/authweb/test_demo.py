@@ -80,10 +80,12 @@ def test_site_of_the_demo_knows_who_plays_which_role(settings: dict[str, str]) -
         "ROLE_MICROSOFT_ISSUER": f"http://127.0.0.1:{int(port) + 1}",
         "ROLE_MICROSOFT_CLIENT_ID": "authweb-microsoft-proof",
         "ROLE_MICROSOFT_CLIENT_SECRET": "known-to-everybody",
+        "ROLE_MICROSOFT_NAME": "Microsoft",
         "ROLE_MICROSOFT_SUBJECT": "oid",
         "ROLE_ENTRA_ISSUER": f"http://127.0.0.1:{int(port) + 3}/{{tid}}/v2.0",
         "ROLE_ENTRA_CLIENT_ID": "authweb-entra-proof",
         "ROLE_ENTRA_CLIENT_SECRET": "known-to-everybody",
+        "ROLE_ENTRA_NAME": "Contoso",
         "ROLE_ENTRA_SUBJECT": "oid",
         **own,
     }

@@ -64,6 +64,7 @@ def roles(port: int) -> dict[str, dict[str, str]]:
                 ("ISSUER", issuer.named(port, "{tid}")),
                 ("CLIENT_ID", issuer.client_id),
                 ("CLIENT_SECRET", SECRET),
+                ("NAME", issuer.name),
                 # As at Microsoft, where `sub` differs from application to application.
                 *((("SUBJECT", "oid"),) if issuer is not ICLOUD else ()),
             )

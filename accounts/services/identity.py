@@ -307,8 +307,8 @@ class Lost(Exception):
 def called_back(request: HttpRequest, provider_id: str) -> IdentityProof | None:
     """The proof whose way back this request comes by, which from now on nobody else comes by; None where it is none.
 
-    A state that this session does not hold is left alone: whoever it belongs to may still come. Raises Lost for one that
-    it holds and whose proof waits no more, or for whom somebody came already: of several at once one goes on.
+    A state that this session does not hold is left alone: whoever it belongs to may still come. Raises Lost for one
+    that it holds and whose proof waits no more, or by which somebody came already: of several at once one goes on.
     """
     state_id = request.GET.get("state", "")
     held = statekit.get_states(request).get(state_id)

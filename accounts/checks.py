@@ -123,7 +123,7 @@ def every_purpose_and_reason_is_in_its_tables(**_: object) -> list[checks.CheckM
 @checks.register(checks.Tags.compatibility, deploy=True)
 def a_recovery_account_can_be_had(**_: object) -> list[checks.CheckMessage]:
     """Without one nobody can turn Cloud Backup on; the page says so."""
-    if any(row.keeps_backups and roles.configured(role) for role, row in roles.ROLES.items()):
+    if roles.any_configured():
         return []
     said = "This server has no recovery provider: nobody can turn Cloud Backup on."
     return [checks.Warning(said, hint="ROLE_MICROSOFT_CLIENT_ID=…", id="accounts.W009")]

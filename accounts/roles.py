@@ -129,6 +129,11 @@ def configured(role: Role) -> bool:
     return role in settings.WAYS
 
 
+def any_configured() -> bool:
+    """Whether this server has a provider for any role that keeps backups."""
+    return any(row.keeps_backups and configured(role) for role, row in ROLES.items())
+
+
 def name_of(name: str) -> str:
     """What people call the provider of a role or of a sign-in app, also where there is none any more."""
     try:
@@ -150,6 +155,11 @@ def fitting(device_type: str, at: datetime) -> tuple[Role, ...]:
     if device_type == "ios":
         return (Role.APPLE,) if at >= settings.ICLOUD_FROM else (Role.MICROSOFT,)
     return tuple(role for role, row in ROLES.items() if row.keeps_backups)
+
+
+def fits(role: Role, device_type: str, at: datetime) -> bool:
+    """Whether a recovery account of this role serves a device of this type at this time."""
+    return role in fitting(device_type, at)
 
 
 def recovery_roles(device_type: str, at: datetime) -> tuple[Role, ...]:

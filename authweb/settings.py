@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from authweb import backup_store, databases, env, providers
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"  # As pyproject.toml has it.
 
 # -- Where this is ----------------------------------------------------------------------------------------------------
 

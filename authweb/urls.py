@@ -13,6 +13,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", views.healthz, name="healthz"),
     path("sign-in/", include("accounts.sign_in_urls")),
     path("", include("accounts.urls")),
+    path("backups/", include("backups.urls")),
     path("admin/", admin.site.urls),
 ]
 

@@ -13,6 +13,7 @@ from accounts.vault.entry import Kind
 from backups.portions import PORTIONS
 from backups.storage import DirectoryStore, StoreFailed, WriteOnce, backups
 
+
 @checks.register
 def every_kind_has_a_portion(**_: object) -> list[checks.CheckMessage]:
     """A kind of account without a portion would be left out of backups, and nobody would know."""

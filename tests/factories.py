@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -131,14 +132,16 @@ def create_key(*, on: Visitor, kind: SlotKind, name: str = "", backed_up: bool =
     if kind == SlotKind.WORDS:
         inner, made, tag = keys.words_key(secret, *ids), keys.backup_key_of_words(secret), Tag.WORDS_MADE
         slot.salt, (slot.kib, slot.passes, slot.lanes) = keys.random_bytes(16), (65536, 3, 1)
+        hint = slot.salt + (65536).to_bytes(4, "big") + bytes([3, 1])
     else:
         inner, made, tag = keys.passkey_key(secret, *ids), keys.backup_key_of_passkey(secret), Tag.PASSKEY_ADDED
         slot.credential = keys.random_bytes(16)
+        hint = hashlib.sha256(slot.credential).digest()[:16]
     slot.kid, pepper = keyring.pepper()
     slot.wrapped = keys.make_slot(vault.key, inner, pepper, *ids)
     slot.save(force_insert=True)
     if backed_up:
-        backup = BackupKey(slot.id.hex, kind.value, Secret(b"hint"), made)
+        backup = BackupKey(slot.id.hex, kind.value, Secret(hint), made)
         vaults.change(vault, lambda accounts: accounts.with_backup_key(backup), tag=tag, at=at, facts={"name": name})
     return slot
 

@@ -78,6 +78,16 @@ class Tag(StrEnum):
     PERSON_INVITED = "people:person:invited"
     PERSON_LEAVES = "people:person:leaves"
     PERSON_STAYS = "people:person:stays"
+    BACKUP_ON = "backups:backup:on"
+    BACKUP_OFF = "backups:backup:off"
+    BACKUP_KEPT = "backups:backup:kept"
+    BACKUP_MOVED = "backups:backup:moved"
+    BACKUP_PROTECTED = "backups:backup:protected"
+    BACKUP_DELETED = "backups:backup:deleted"
+    BACKUP_FAILED = "backups:backup:failed"
+    BACKUP_BEHIND = "backups:backup:behind"
+    BACKUP_ACCEPTED = "backups:backup:accepted"
+    BACKUP_OLDER_DELETED = "backups:older:deleted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,28 @@ TAGS: Mapping[Tag, Line] = {
     Tag.PERSON_INVITED: Line(_("An invitation was used."), "sign_in"),
     Tag.PERSON_LEAVES: Line(_("Deleting your Authweb account was asked for."), "sign_in", mailed=True),
     Tag.PERSON_STAYS: Line(_("Your Authweb account is kept: deleting it was undone."), "sign_in", mailed=True),
+    Tag.BACKUP_ON: Line(_("Cloud Backup was turned on, under %(account)s."), "backups", mailed=True, shown=True),
+    Tag.BACKUP_OFF: Line(
+        _("Cloud Backup was turned off. The backup under %(account)s will be deleted."),
+        "backups",
+        mailed=True,
+        shown=True,
+    ),
+    Tag.BACKUP_KEPT: Line(_("The backup under %(account)s is kept: deleting it was undone."), "backups", mailed=True),
+    Tag.BACKUP_MOVED: Line(_("The backup was moved to %(account)s."), "backups", mailed=True, shown=True),
+    Tag.BACKUP_PROTECTED: Line(_("What opens the backup was changed."), "backups", shown=True),
+    Tag.BACKUP_DELETED: Line(_("The backup under %(account)s was deleted."), "backups", mailed=True),
+    Tag.BACKUP_FAILED: Line(_("The list could not be backed up."), "backups"),
+    Tag.BACKUP_BEHIND: Line(_("The list has not been backed up for a week."), "backups", mailed=True),
+    Tag.BACKUP_ACCEPTED: Line(
+        _("The smaller list was confirmed; the fuller saved state is no longer held."), "backups"
+    ),
+    Tag.BACKUP_OLDER_DELETED: Line(
+        ngettext_lazy(
+            "%(count)d older saved state was deleted.", "%(count)d older saved states were deleted.", "count"
+        ),
+        "backups",
+    ),
 }
 
 
@@ -265,7 +297,7 @@ def done_on(event: Event) -> str:
     return "" if by and by in sentence(event) else by
 
 
-_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "role": "", "reason": "", "count": 1}
+_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "account": "", "role": "", "reason": "", "count": 1}
 
 
 def sentence(event: Event) -> str:

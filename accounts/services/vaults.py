@@ -28,7 +28,14 @@ from accounts.vault.list import AccountList
 _MOST_DRAFTS = 5
 _READS = frozenset({Tag.ENTRY_COUNTED})  # The next code of a counter is looked at, though its number is kept.
 # What undo does not take back: counters never fall, keys never return.
-_KEPT_BY_UNDO = (Tag.ENTRY_COUNTED, Tag.WORDS_MADE, Tag.WORDS_REMOVED, Tag.PASSKEY_ADDED, Tag.PASSKEY_REMOVED)
+_KEPT_BY_UNDO = (
+    Tag.ENTRY_COUNTED,
+    Tag.WORDS_MADE,
+    Tag.WORDS_REMOVED,
+    Tag.PASSKEY_ADDED,
+    Tag.PASSKEY_REMOVED,
+    Tag.BACKUP_PROTECTED,
+)
 
 Operation = Callable[[AccountList], AccountList]
 

@@ -258,6 +258,10 @@ class AccountList:
         kept = tuple(key for key in self.backup_keys if key.slot not in gone)
         return self if len(kept) == len(self.backup_keys) else replace(self, backup_keys=kept)
 
+    def protected_by(self, protection: Protection) -> AccountList:
+        """The list whose backups are opened this way from now on; this very list when they are already."""
+        return self if protection is self.backup_protection else replace(self, backup_protection=protection)
+
     def checked(self) -> AccountList:
         """This list, if it may be kept: 2,000 accounts, the Trash included, and 1,000,000 bytes. Raises TooLarge."""
         count = len(self.entries) + len(self.trash)

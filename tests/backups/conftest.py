@@ -11,6 +11,7 @@ import pytest
 
 from backups.storage import DirectoryStore, WriteOnce
 from tests import buckets
+from tests.backups.support import FaultyStore
 
 _NUMBERS = itertools.count(1)
 
@@ -76,3 +77,28 @@ def store(described: dict[str, Any]) -> Iterator[WriteOnce]:
     yield store
     if not isinstance(store, DirectoryStore):
         store.connection.meta.client.close()
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, settings: Any) -> Path:
+    """Where the store of this test alone lies: the one that the settings name."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "backups": {
+            "BACKEND": "backups.storage.DirectoryStore",
+            "OPTIONS": {"location": tmp_path / "store", "make": True},
+        },
+    }
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def faulty(folder: Path, settings: Any) -> Iterator[type[FaultyStore]]:
+    """The same, and it fails as the test says."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "backups": {**settings.STORAGES["backups"], "BACKEND": "tests.backups.support.FaultyStore"},
+    }
+    FaultyStore.faults.clear()
+    yield FaultyStore
+    FaultyStore.faults.clear()

@@ -1,84 +1,85 @@
-"""What the tests of backups share: the vectors as values, and a real file of each protection."""
+"""What tests of backups share: a proven person, a backup that is on, a store that fails when it is told to."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections import deque
+from datetime import datetime
+from typing import Any, ClassVar
 
-from accounts.vault import keys
-from accounts.vault.keys import Secret
-from accounts.vault.list import BackupKey
-from backups import envelope, names
-from backups.envelope import Place
-from backups.names import Name
-from tests.accounts.vault.support import id_of, vectors
+from django.utils import timezone
 
-V = vectors("backup")
-S = {int(kid): Secret(bytes.fromhex(key)) for kid, key in V["s"].items()}
-PREPARED = {kid: envelope.StoreKey.of(key) for kid, key in S.items()}
-NAME_KEY = Secret(bytes.fromhex(V["name_key"]))
-CTX = bytes.fromhex(V["ctx"])
-NAME = Name(CTX, bytes.fromhex(V["stream"]), V["sequence"], 1)
-PLACE = NAME.place
-TEXT = V["text"].encode()
-HINTS = {
-    "words": bytes.fromhex(V["words"]["salt"]) + (65536).to_bytes(4, "big") + b"\3\1",
-    "passkey": hashlib.sha256(bytes.fromhex(V["credential_id"])).digest()[:16],
-}
-WORDS, PASSKEY = (
-    BackupKey(id_of(number), kind, Secret(HINTS[kind]), Secret(bytes.fromhex(V["backup_keys"][kind])))
-    for number, kind in enumerate(HINTS)
-)
+from accounts.roles import Role
+from accounts.services.identity import Identity
+from accounts.vault.list import BackupKey, Protection
+from backups import envelope, storage
+from backups.contents import Contents
+from backups.models import Backup, Generation
+from backups.services import keeping, switching
+from backups.storage import Cause, DirectoryStore, StoreFailed
+from tests.factories import Visitor
+
+APPLE = "https://appleid.apple.com"
 
 
-@dataclass(frozen=True)
-class Mode:
-    """A protection: its keys, its vector, the file of the vector."""
-
-    keys: tuple[BackupKey, ...]
-    vector: dict[str, Any]
-    file: bytes
-
-    def opened(self, data: bytes, place: Place = PLACE) -> bytes:
-        """The contents, by the last key of this protection."""
-        return envelope.read(data, place, PREPARED.get, backup_key=opener(self.keys))
+def person(name: str = "alice@icloud.example", *, role: Role = Role.APPLE, at: datetime | None = None) -> Identity:
+    """Who has just proven an outside account."""
+    return Identity(role, APPLE, f"id of {name}", name, at or timezone.now())
 
 
-def opener(backup_keys: tuple[BackupKey, ...]) -> tuple[str, Secret] | None:
-    return (backup_keys[-1].kind, backup_keys[-1].key) if backup_keys else None
+def turn_on(visitor: Visitor, *, protection: Protection = Protection.SIGN_IN, at: datetime | None = None) -> Backup:
+    """The list of this browser is backed up under alice's account."""
+    return switching.turn_on(visitor.vault, person(), protection, at=at or timezone.now())
 
 
-KEYS = {"none": (), "words": (WORDS,), "passkey": (PASSKEY,), "both": (WORDS, PASSKEY)}
-MODES = {vector["name"]: Mode(KEYS[vector["name"]], vector, base64.b64decode(vector["file"])) for vector in V["files"]}
+def newest(backup: Backup) -> Generation:
+    """The newest proven saved state."""
+    found = backup.generations.stored().newest_first().first()
+    assert found is not None
+    return found
 
 
-def chance(backup_keys: tuple[BackupKey, ...]) -> Callable[[int], bytes]:
-    """The randomness of the vectors."""
-    drawn: Iterator[bytes] = iter(
-        [bytes.fromhex(V[name]) for name in (("random_a", "random_ss") if backup_keys else ("random_ss",))]
-    )
-    return lambda count: next(drawn)[:count]
+def contents(one: Generation, key: BackupKey | None = None) -> Contents:
+    """What a restore would read of a saved state, out of the store, by a key a person holds where it needs one."""
+    data = storage.backups().fetch(keeping.path(one))
+    opener = (key.kind, key.key) if key is not None else None
+    text = envelope.read(data, keeping.place(one), keeping.server_key, backup_key=opener)
+    return Contents.from_bytes(text, device_type=one.recovery_account.device_type)
 
 
-def place_of(
-    *, uid: str = V["uid"], device_type: str = "android", stream: bytes = NAME.stream, sequence: int = 7
-) -> Place:
-    """Another place: of another person, type of device, turning on, number."""
-    return Place(names.ctx(NAME_KEY, V["issuer"], uid, device_type), stream, sequence)
+def stored() -> list[str]:
+    """The names of everything in the store."""
+    return list(storage.backups().names())
 
 
-def signed(data: bytes, place: Place = PLACE, kid: int = 1) -> bytes:
-    """These bytes as who holds the MAC key of S signs them, the last 32 replaced."""
-    return data[:-32] + PREPARED[kid].mac(place.ctx, data[:-32])
+class FaultyStore(DirectoryStore):
+    """A directory that does what it is told instead, call by call: a Cause fails, bytes are read back in place of its
+    own; "short" keeps half of what is written; None does as it should.
+    """
 
+    faults: ClassVar[dict[str, deque[Any]]] = {}
 
-def made(contents: bytes = TEXT, backup_keys: tuple[BackupKey, ...] = (), place: Place = PLACE) -> bytes:
-    return envelope.write(contents, place, kid=1, key=PREPARED[1], backup_keys=backup_keys)
+    @classmethod
+    def next(cls, act: str, *faults: Any) -> None:
+        """What the next calls of `create`, `fetch`, `remove`, `names` do."""
+        cls.faults.setdefault(act, deque()).extend(faults)
 
+    def _fault(self, act: str) -> Any:
+        queue = self.faults.get(act)
+        fault = queue.popleft() if queue else None
+        if isinstance(fault, Cause):
+            raise StoreFailed(fault)
+        return fault
 
-def another(kind: str, byte: int = 1) -> BackupKey:
-    """A key of this kind that belongs to nobody here."""
-    return BackupKey(id_of(byte), kind, Secret(bytes([byte]) * len(HINTS[kind])), keys.derive(Secret(bytes(32)), kind))
+    def create(self, name: str, data: bytes) -> None:
+        """Fails, or keeps half."""
+        super().create(name, data[: len(data) // 2] if self._fault("create") == "short" else data)
+
+    def fetch(self, name: str) -> bytes:
+        """Fails, or gives other bytes."""
+        fault = self._fault("fetch")
+        return super().fetch(name) if fault is None else bytes(fault)
+
+    def remove(self, name: str) -> bool:
+        """Fails."""
+        self._fault("remove")
+        return super().remove(name)

@@ -29,7 +29,7 @@ from backups.contents import Contents
 from backups.portions import PORTIONS, Portion
 from tests.accounts.vault.support import id_of, new_entry, new_list
 from tests.accounts.vault.test_entry import FULL, NAME_ONLY
-from tests.backups.support import PASSKEY, WORDS
+from tests.backups.envelopes import PASSKEY, WORDS
 
 GIVEN: dict[str, Any] = {"device_type": "android", "device_name": "Alice’s phone", "app": "1.0", "at": 1_800_000_000}
 ENTRIES = (

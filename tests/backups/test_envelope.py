@@ -24,7 +24,7 @@ from backups import envelope
 from backups.contents import Contents
 from backups.envelope import Header, Place, StoreKey
 from tests.accounts.vault.support import new_list
-from tests.backups.support import (
+from tests.backups.envelopes import (
     HINTS,
     KEYS,
     MODES,

@@ -19,7 +19,7 @@ from backups.contents import Contents
 from backups.names import Name
 from tests.accounts.vault.support import cases
 from tests.accounts.vault.test_fuzz import mutated, text
-from tests.backups.support import MODES, NAME, PLACE, PREPARED, TEXT, WORDS, made, opener, signed
+from tests.backups.envelopes import MODES, NAME, PLACE, PREPARED, TEXT, WORDS, made, opener, signed
 from tests.backups.test_contents import DATA
 from tests.backups.test_envelope import resealed
 

@@ -11,7 +11,7 @@ from accounts.vault.keys import Label, Secret
 from backups import names
 from backups.envelope import Place
 from backups.names import Name
-from tests.backups.support import CTX, NAME, NAME_KEY, V
+from tests.backups.envelopes import CTX, NAME, NAME_KEY, V
 
 
 def test_a_name_is_the_vector() -> None:

@@ -22,7 +22,7 @@ from backups.contents import Contents
 from backups.names import Name
 from backups.portions import PORTIONS
 from tests.accounts.vault.support import new_entry
-from tests.backups.support import CTX, KEYS, MODES, NAME, NAME_KEY, PREPARED, S, V, chance, made, opener, signed
+from tests.backups.envelopes import CTX, KEYS, MODES, NAME, NAME_KEY, PREPARED, S, V, chance, made, opener, signed
 from tests.backups.test_contents import CONTENTS, DATA
 from tests.environment import ROOT
 

@@ -1,0 +1,408 @@
+"""Saved states are sent, read back, compared, kept, pruned and read again. Envelopes stay shut here: no key to a list.
+
+A saved state counts from the moment at which it was read back equal; only then older ones go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
+from django.db.models import F, Q
+
+from accounts.models import User
+from accounts.services import activity, keyring
+from accounts.services.activity import Tag
+from accounts.vault.errors import VaultError
+from accounts.vault.keys import Role, Secret
+from backups import envelope, names, storage
+from backups.envelope import Place
+from backups.models import CHECKED_EVERY, Backup, Cause, Generation
+from backups.names import Name
+from backups.storage import NameTaken, NotStored, StoreFailed
+
+logger = logging.getLogger(__name__)
+
+NEWEST_KEPT = 3
+DAYS_KEPT = 7
+BEHIND_TOLD_AFTER = timedelta(days=7)
+_AGAIN_AFTER = timedelta(seconds=30)
+_IN_FLIGHT = timedelta(minutes=5)  # What was made before another took its place may still be under way so long.
+
+
+class NotAllDone(Exception):
+    """Some of what was due failed; the log names it."""
+
+
+# -- Out, and back --------------------------------------------------------------------------------------------------
+
+
+def send_once_committed(backup: Backup, *, at: datetime) -> None:
+    """Send what waits as soon as the change is committed, while the person waits; what fails is tried again."""
+    pk = backup.pk
+    transaction.on_commit(lambda: _send_quietly(pk, at), robust=True)
+
+
+def _send_quietly(backup_id: UUID, at: datetime) -> None:
+    backup = Backup.objects.filter(pk=backup_id).first()
+    if backup is not None:
+        send(backup, at=at)
+
+
+def send(backup: Backup, *, at: datetime) -> bool:
+    """Send the newest saved state that waits, read it back, compare. Whether the backup is up to date now.
+
+    Twice at once, by a request and by `tidy`, does no harm: the second finds the very bytes there.
+    """
+    one = backup.generations.filter(state=Generation.State.WAITING).order_by("-sequence").first()
+    if one is None:
+        return backup.behind_since is None
+    failure = _kept(one)
+    backup.refresh_from_db()
+    if failure is None:
+        proven(one, at=at)
+        prune(backup, at=at)
+        backup.refresh_from_db()
+        return True
+    Generation.objects.filter(pk=one.pk).update(tries=F("tries") + 1, tried_at=at)
+    if failure is Cause.TAKEN:
+        _pass_over(backup, one)
+    failed(backup, failure, at=at)
+    return False
+
+
+def _kept(one: Generation) -> Cause | None:
+    """Write a saved state and read it back; None where that came back equal."""
+    data, name = bytes(one.waiting or b""), path(one)
+    store = storage.backups()
+    try:
+        try:
+            store.create(name, data)
+            ours = True
+        except NameTaken:
+            ours = False
+        try:
+            found = store.fetch(name)
+        except NotStored:
+            return Cause.STORE
+        if hmac.compare_digest(hashlib.sha256(found).digest(), bytes(one.sha256)):
+            return None
+        if not ours:
+            return Cause.TAKEN
+        store.remove(name)  # It was written a moment ago and never counted; the next try writes it again.
+        return Cause.UNEQUAL
+    except StoreFailed as error:
+        logger.warning("The store of backups failed: %s", error.cause.value)
+        return Cause.STORE
+
+
+def proven(one: Generation, *, at: datetime) -> None:
+    """A saved state was read back equal: it counts, and the backup's summary says so."""
+    with transaction.atomic():
+        states = (Generation.State.WAITING, Generation.State.SUPERSEDED)
+        backup = Backup.objects.select_for_update().filter(pk=one.backup_id or UUID(int=0)).first()
+        counted = Generation.objects.filter(pk=one.pk, state__in=states).update(
+            state=Generation.State.PROVEN, waiting=None, checked_at=at, tried_at=at
+        )
+        if not counted and not Generation.objects.filter(pk=one.pk).exists():
+            transaction.on_commit(lambda: _remove(path(one)), robust=True)  # Deleted while it was under way.
+            return
+        if backup is None or not counted:
+            return
+        if backup.saved_at is None or one.made_at >= backup.saved_at:
+            backup.saved_at, backup.checked_at = one.made_at, at
+            backup.whole, backup.named = one.whole, one.named
+        if one.sequence == backup.high_water:
+            backup.behind_since, backup.behind_changes, backup.behind_told_at = None, 0, None
+            backup.failure, backup.reference, backup.retry_at = "", "", None
+        backup.save(update_fields=_SUMMARY)
+
+
+_SUMMARY = [
+    "saved_at",
+    "checked_at",
+    "whole",
+    "named",
+    "behind_since",
+    "behind_changes",
+    "behind_told_at",
+    "failure",
+    "reference",
+    "retry_at",
+]
+
+
+def failed(backup: Backup, cause: Cause, *, at: datetime) -> None:
+    """Note why the backup is behind. The first time for this cause it gets a reference, in activity and log alike."""
+    backup.retry_at = at + _AGAIN_AFTER
+    if backup.failure != cause:
+        backup.failure, backup.reference = cause, activity.new_reference()
+        logger.error("%s: not backed up, %s", backup.reference, cause.value)
+        activity.record(
+            Tag.BACKUP_FAILED, user=backup.user, at=at, facts={"cause": cause.value}, reference=backup.reference
+        )
+    backup.save(update_fields=["failure", "reference", "retry_at"])
+
+
+def _pass_over(backup: Backup, one: Generation) -> None:
+    """Another object has this name: records were put back. The next number is one that is free."""
+    taken = [name.sequence for name in _named(bytes(one.recovery_account.name), one.stream)]
+    with transaction.atomic():
+        high = max([Backup.objects.select_for_update().get(pk=backup.pk).high_water, *taken])
+        Backup.objects.filter(pk=backup.pk).update(high_water=high)
+        Generation.objects.filter(pk=one.pk).update(state=Generation.State.SUPERSEDED, waiting=None)
+    backup.high_water = high
+
+
+# -- What is kept ---------------------------------------------------------------------------------------------------
+
+
+def kept(generations: Iterable[Generation], *, at: datetime) -> frozenset[object]:
+    """The ids of the saved states that stay: the newest three, the newest of each of the last seven days, pinned ones.
+
+    Of two that were made by counters going on alone, one after the other, the older goes. Days are those of UTC.
+    """
+    stored = sorted(generations, key=lambda one: one.sequence, reverse=True)
+    stay: dict[object, None] = {}
+    steps = [one for one, newer in zip(stored[1:], stored, strict=False) if one.counter_only and newer.counter_only]
+    left = [one for one in stored if one not in steps]
+    stay |= dict.fromkeys(one.pk for one in left[:NEWEST_KEPT])
+    days: set[object] = set()
+    for one in left:
+        day = one.made_at.date()
+        if day not in days and at.date() - day < timedelta(days=DAYS_KEPT):
+            days.add(day)
+            stay[one.pk] = None
+    stay |= dict.fromkeys(one.pk for one in stored if one.pinned)
+    return frozenset(stay)
+
+
+def prune(backup: Backup, *, at: datetime) -> int:
+    """Delete what need not stay, once something newer is proven. How many; a store that fails is asked later."""
+    every = list(backup.generations.newest_first())
+    stored = [one for one in every if one.state == Generation.State.PROVEN]
+    if not stored:
+        return 0
+    stay, newest = kept(stored, at=at), stored[0].sequence
+    over = [one for one in stored if one.pk not in stay]
+    over += [
+        one
+        for one in every
+        if one.state == Generation.State.SUPERSEDED
+        and one.sequence < newest
+        and (one.tried_at is None or at - one.tried_at > _IN_FLIGHT)
+    ]
+    over += [one for one in every if one.state == Generation.State.DAMAGED and one.sequence < newest]
+    return sum(delete(one) for one in over)
+
+
+def delete(one: Generation) -> bool:
+    """Delete a saved state from the store, then its row; False where the store fails."""
+    if one.state != Generation.State.SUPERSEDED or one.tried_at is not None:
+        try:
+            storage.backups().remove(path(one))
+        except StoreFailed as error:
+            logger.warning("A saved state was not deleted: %s", error.cause.value)
+            return False
+    one.delete()
+    return True
+
+
+def delete_all(backup: Backup) -> None:
+    """Delete every saved state of a backup: what its rows name and what else is in its stream. Raises StoreFailed."""
+    store = storage.backups()
+    account = backup.recovery_account
+    Generation.objects.filter(backup=backup, state=Generation.State.WAITING).update(
+        state=Generation.State.SUPERSEDED, waiting=None
+    )
+    streams = set(backup.generations.values_list("recovery_account__name", "stream"))
+    if account is not None and backup.stream:
+        streams.add((account.name, backup.stream))
+    for name, stream in streams:
+        for found in list(_names(bytes(name), stream)):
+            store.remove(found)
+    backup.generations.all().delete()
+
+
+# -- Read again -----------------------------------------------------------------------------------------------------
+
+
+def check(backup: Backup, *, at: datetime) -> bool:
+    """Read the newest saved state again. Whether it is what it was; what is not no longer counts.
+
+    Raises StoreFailed where the store does not answer: nothing is known then, and nothing changed.
+    """
+    one = backup.generations.stored().newest_first().first()
+    if one is None:
+        return False
+    try:
+        data: bytes | None = storage.backups().fetch(path(one))
+    except NotStored:
+        data = None
+    if data is not None and _is_whole(one, data):
+        Generation.objects.filter(pk=one.pk).update(checked_at=at)
+        Backup.objects.filter(pk=backup.pk).update(checked_at=at)
+        backup.checked_at = at
+        return True
+    with transaction.atomic():
+        row = Backup.objects.select_for_update().get(pk=backup.pk)
+        Generation.objects.filter(pk=one.pk).update(state=Generation.State.DAMAGED)
+        before = row.generations.stored().newest_first().first()
+        row.saved_at, row.checked_at = (before.made_at, before.checked_at) if before else (None, None)
+        row.whole, row.named = (before.whole, before.named) if before else (0, 0)
+        row.behind_since = row.behind_since or one.made_at
+        row.behind_changes = max(row.behind_changes, 1)
+        row.save(update_fields=_SUMMARY)
+        failed(row, Cause.MISSING if data is None else Cause.UNEQUAL, at=at)
+    backup.refresh_from_db()
+    return False
+
+
+def _is_whole(one: Generation, data: bytes) -> bool:
+    if not hmac.compare_digest(hashlib.sha256(data).digest(), bytes(one.sha256)):
+        return False
+    try:
+        envelope.verify(data, place(one), server_key)
+    except VaultError:
+        return False
+    return True
+
+
+def server_key(kid: int) -> Secret | None:
+    """The key S of a number, where the server keys file has it."""
+    try:
+        return keyring.keyring().get(Role.STORE, kid)
+    except ImproperlyConfigured:
+        return None
+
+
+# -- Due ------------------------------------------------------------------------------------------------------------
+
+
+def retry(at: datetime) -> int:
+    """Send what still waits, each backup at its time. Returns how many are up to date now."""
+    waiting = Backup.objects.filter(generations__state=Generation.State.WAITING, deletes_at=None)
+    due = waiting.filter(Q(retry_at=None) | Q(retry_at__lte=at)).distinct()
+    return sum(send(backup, at=at) for backup in due.select_related("recovery_account", "user"))
+
+
+def read_again(at: datetime) -> int:
+    """Read the newest saved state of each backup once a week. Returns how many were whole."""
+    due = Backup.objects.filter(checked_at__lte=at - CHECKED_EVERY, deletes_at=None).exclude(stream="")
+    whole = 0
+    for backup in due.select_related("user"):
+        try:
+            whole += check(backup, at=at)
+        except StoreFailed as error:
+            logger.warning("A backup could not be read again: %s", error.cause.value)
+    return whole
+
+
+def tidy(at: datetime) -> int:
+    """Delete what a newer saved state took the place of, and what killed writers left. Returns how many."""
+    over = Generation.objects.filter(state=Generation.State.SUPERSEDED, made_at__lt=at - _IN_FLIGHT)
+    backups = Backup.objects.filter(pk__in=over.values("backup"), deletes_at=None)
+    pruned = sum(prune(backup, at=at) for backup in backups)
+    try:
+        return pruned + storage.backups().sweep(at - timedelta(hours=1))
+    except StoreFailed:
+        return pruned
+
+
+def tell_who_is_behind(at: datetime) -> int:
+    """Mail each person once whose backup has been behind for a week. Returns how many."""
+    late = Backup.objects.filter(behind_since__lte=at - BEHIND_TOLD_AFTER, behind_told_at=None, deletes_at=None)
+    told = 0
+    for backup in late.select_related("user", "recovery_account"):
+        with transaction.atomic():
+            if Backup.objects.filter(pk=backup.pk, behind_told_at=None).update(behind_told_at=at):
+                told += 1
+                activity.record(Tag.BACKUP_BEHIND, user=backup.user, at=at)
+    return told
+
+
+def expire_people(at: datetime) -> int:
+    """Delete every saved state of those whose time is over; only then the database lets their rows go."""
+    gone, failing = 0, 0
+    for user in User.objects.filter(deletes_at__lte=at, recovery_accounts__generations__isnull=False).distinct():
+        try:
+            for account in user.recovery_accounts.all():
+                streams = set(account.generations.values_list("stream", flat=True))
+                for stream in streams:
+                    for found in list(_names(bytes(account.name), stream)):
+                        storage.backups().remove(found)
+                gone += account.generations.all().delete()[0]
+        except StoreFailed as error:
+            logger.error("Saved states of a person who leaves were not deleted: %s", error.cause.value)
+            failing += 1
+    if failing:
+        raise NotAllDone
+    return gone
+
+
+# -- Names ----------------------------------------------------------------------------------------------------------
+
+
+def place(one: Generation) -> Place:
+    """Where a saved state belongs: what its envelope is bound to."""
+    return Place(bytes(one.recovery_account.name), bytes.fromhex(one.stream), one.sequence)
+
+
+def path(one: Generation) -> str:
+    """The name of a saved state in the store."""
+    return Name(bytes(one.recovery_account.name), bytes.fromhex(one.stream), one.sequence, one.kid).path
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A backup that lies under a recovery account: its newest saved state, as far as the records or its name tell."""
+
+    stream: str
+    sequence: int
+    generation: Generation | None
+
+
+def found(ctxs: Iterable[bytes]) -> list[Found]:
+    """Every backup under these names, the newest first, whoever made it. Raises StoreFailed."""
+    newest: dict[str, Name] = {}
+    for ctx in ctxs:
+        for name in _named(ctx):
+            if name.stream.hex() not in newest or newest[name.stream.hex()].sequence < name.sequence:
+                newest[name.stream.hex()] = name
+    rows = {
+        (row.stream, row.sequence): row
+        for row in Generation.objects.filter(stream__in=newest).defer("waiting").select_related("backup")
+    }
+    listed = [Found(stream, name.sequence, rows.get((stream, name.sequence))) for stream, name in newest.items()]
+    return sorted(listed, key=_when, reverse=True)
+
+
+def _when(one: Found) -> float:
+    return one.generation.made_at.timestamp() if one.generation else 0.0
+
+
+def _named(ctx: bytes, stream: str | None = None) -> Iterable[Name]:
+    """The names under a recovery account that are ones; what else lies there is nobody's backup."""
+    for one in _names(ctx, stream):
+        try:
+            yield Name.parse(one)
+        except VaultError:
+            logger.warning("An object in the store is no saved state, and is passed over.")
+
+
+def _names(ctx: bytes, stream: str | None = None) -> Iterable[str]:
+    return storage.backups().names(names.prefix(ctx, bytes.fromhex(stream) if stream else None))
+
+
+def _remove(name: str) -> None:
+    try:
+        storage.backups().remove(name)
+    except StoreFailed as error:
+        logger.warning("A saved state was not deleted: %s", error.cause.value)

@@ -1,0 +1,338 @@
+"""Saved states on their way: what fails is tried again, what was not read back does not count, what is over goes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core import mail
+from django.db import IntegrityError
+from django.db.models import RestrictedError
+from django.utils import timezone
+
+from accounts.models import Event
+from accounts.services import deletion, vaults
+from accounts.services.activity import Tag
+from accounts.vault.list import Protection
+from backups import storage
+from backups.management.commands import tidy
+from backups.models import Backup, Cause, Generation, Status
+from backups.services import keeping, switching
+from backups.storage import StoreFailed
+from tests import factories
+from tests.backups import support
+from tests.backups.support import FaultyStore, contents, newest, turn_on
+from tests.factories import Visitor
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FAILURES = [storage.Cause.UNREACHABLE, storage.Cause.FULL, storage.Cause.READ_ONLY, storage.Cause.REFUSED]
+
+
+def add(visitor: Visitor, name: str = "new") -> None:
+    factories.create_entry(on=visitor, name=name)
+
+
+# -- Out, and back ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cause", FAILURES)
+@pytest.mark.parametrize("act", ["create", "fetch"])
+def test_change_is_kept_and_goes_out_by_itself_when_the_store_answers_again(
+    act: str, cause: storage.Cause, alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next(act, cause)
+
+    add(alice_phone)
+
+    backup.refresh_from_db()
+    now = timezone.now()
+    assert len(vaults.read(alice_phone.vault)) == 1
+    assert (backup.failure, backup.status(now), backup.behind_changes) == (Cause.STORE, Status.FAILING, 1)
+    assert contents(newest(backup)).entries == ()
+    assert tidy.tidy(now + timedelta(seconds=31)) == []
+    backup.refresh_from_db()
+    assert (backup.failure, backup.status(timezone.now()), backup.behind_changes) == ("", Status.PROTECTED, 0)
+    assert [entry.name for entry in contents(newest(backup)).entries] == ["new"]
+
+
+def test_first_saved_state_waits_too_and_the_status_says_so(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    add(alice_phone)
+    faulty.next("create", storage.Cause.FULL)
+
+    backup = turn_on(alice_phone)
+
+    assert (backup.status(timezone.now()), backup.saved_at, support.stored()) == (Status.FAILING, None, [])
+    keeping.retry(timezone.now() + timedelta(seconds=31))
+    backup.refresh_from_db()
+    assert (backup.status(timezone.now()), backup.whole) == (Status.PROTECTED, 1)
+
+
+def test_what_waits_is_tried_again_at_its_time_and_not_before(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", storage.Cause.FULL)
+    add(alice_phone)
+    backup.refresh_from_db()
+
+    before = keeping.retry(backup.retry_at - timedelta(seconds=1))
+    after = keeping.retry(backup.retry_at)
+
+    assert (before, after) == (0, 1)
+
+
+def test_only_the_newest_of_what_waits_is_sent(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", *[storage.Cause.UNREACHABLE] * 3)
+    for name in ("one", "two", "three"):
+        add(alice_phone, name)
+
+    keeping.retry(timezone.now() + timedelta(minutes=1))
+
+    assert [one.sequence for one in backup.generations.stored().order_by("sequence")] == [1, 4]
+    assert [entry.name for entry in contents(newest(backup)).entries] == ["one", "two", "three"]
+    assert len(support.stored()) == 2
+
+
+def test_killed_between_commit_and_sending_the_next_run_sends(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    add(alice_phone)
+    one = newest(backup)
+    data = storage.backups().fetch(keeping.path(one))
+    storage.backups().remove(keeping.path(one))
+    backup.generations.filter(pk=one.pk).update(state=Generation.State.WAITING, waiting=data, checked_at=None)
+    Backup.objects.filter(pk=backup.pk).update(behind_since=timezone.now(), behind_changes=1)
+
+    sent = keeping.retry(timezone.now())
+
+    backup.refresh_from_db()
+    assert (sent, backup.behind_since, len(contents(newest(backup)).entries)) == (1, None, 1)
+
+
+def test_killed_after_writing_the_next_run_finds_its_own_bytes(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("fetch", storage.Cause.UNREACHABLE)
+    add(alice_phone)
+    written = support.stored()
+
+    keeping.retry(timezone.now() + timedelta(minutes=1))
+
+    assert support.stored() == written
+    assert len(contents(newest(backup)).entries) == 1
+
+
+def test_wrong_bytes_read_back_do_not_count_and_are_written_anew(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", "short")
+
+    add(alice_phone)
+
+    backup.refresh_from_db()
+    assert (backup.failure, backup.status(timezone.now())) == (Cause.UNEQUAL, Status.FAILING)
+    assert contents(newest(backup)).entries == ()
+    keeping.retry(timezone.now() + timedelta(minutes=1))
+    assert len(contents(newest(backup)).entries) == 1
+
+
+def test_foreign_object_under_the_next_name_stays_and_is_passed_over(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    one = newest(backup)
+    foreign = [keeping.path(Generation(**{**_place(one), "sequence": sequence})) for sequence in (2, 7)]
+    for name in foreign:
+        storage.backups().create(name, b"of another time")
+
+    add(alice_phone, "one")
+    backup.refresh_from_db()
+    taken = backup.failure
+    add(alice_phone, "two")
+
+    backup.refresh_from_db()
+    assert (taken, backup.failure, newest(backup).sequence) == (Cause.TAKEN, "", 8)
+    assert [entry.name for entry in contents(newest(backup)).entries] == ["one", "two"]
+    assert [storage.backups().fetch(name) for name in foreign] == [b"of another time"] * 2
+
+
+def _place(one: Generation) -> dict[str, object]:
+    return {"recovery_account": one.recovery_account, "stream": one.stream, "kid": one.kid}
+
+
+def test_failure_is_told_once_with_a_reference_that_activity_knows(
+    alice_phone: Visitor, faulty: type[FaultyStore], caplog: pytest.LogCaptureFixture
+) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", *[storage.Cause.FULL] * 4)
+    with caplog.at_level(logging.ERROR):
+        add(alice_phone)
+        for minute in (1, 2, 3):
+            keeping.retry(timezone.now() + timedelta(minutes=minute))
+
+    backup.refresh_from_db()
+    lines = Event.objects.filter(tag=Tag.BACKUP_FAILED)
+    assert [(line.reference, line.facts) for line in lines] == [(backup.reference, {"cause": "store"})]
+    assert caplog.text.count(backup.reference) == 1
+
+
+def test_deleted_while_it_is_under_way_leaves_nothing_in_the_store(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    one = newest(backup)
+    backup.generations.all().delete()
+
+    keeping.proven(one, at=timezone.now())
+
+    assert support.stored() == []
+
+
+# -- What is kept -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("G-12")
+def test_newest_three_and_one_of_each_of_seven_days_stay_and_pinned_ones() -> None:
+    now = timezone.now().replace(hour=12)
+    made = []
+    for day in range(10, -1, -1):
+        for hour in range(3):
+            made.append(Generation(sequence=len(made) + 1, made_at=now - timedelta(days=day) + timedelta(hours=hour)))
+    made[0].pinned = True
+
+    stay = keeping.kept(made, at=now + timedelta(hours=2))
+
+    assert sorted(one.sequence for one in made if one.pk in stay) == [1, 15, 18, 21, 24, 27, 30, 31, 32, 33]
+
+
+def test_older_ones_go_once_a_newer_is_proven_from_the_store_too(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+
+    for number in range(6):
+        add(alice_phone, str(number))
+
+    kept = [one.sequence for one in backup.generations.order_by("sequence")]
+    assert kept == [5, 6, 7]
+    assert [name[-28:-13] for name in support.stored()] == [f"{sequence:016x}"[1:] for sequence in kept]
+
+
+def test_nothing_goes_while_the_newer_one_is_not_proven(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = turn_on(alice_phone)
+    for number in range(3):
+        add(alice_phone, str(number))
+    before = support.stored()
+    faulty.next("fetch", *[b"other bytes"] * 5)
+
+    for number in range(5):
+        add(alice_phone, f"more {number}")
+
+    assert support.stored() == before
+    assert backup.generations.stored().count() == 3
+
+
+def test_store_that_deletes_nothing_is_asked_again(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    turn_on(alice_phone)
+    for number in range(2):
+        add(alice_phone, str(number))
+    faulty.next("remove", storage.Cause.UNREACHABLE)
+    add(alice_phone, "three")
+    left = len(support.stored())
+
+    add(alice_phone, "four")
+
+    assert (left, len(support.stored())) == (4, 3)
+
+
+# -- Read again -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("G-13")
+def test_newest_is_read_again_each_week(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    soon, due = backup.checked_at + timedelta(days=6), backup.checked_at + timedelta(days=7)
+
+    assert (keeping.read_again(soon), keeping.read_again(due)) == (0, 1)
+
+    backup.refresh_from_db()
+    assert backup.checked_at == newest(backup).checked_at == due
+
+
+@pytest.mark.parametrize(("done", "cause"), [("gone", Cause.MISSING), ("altered", Cause.UNEQUAL)])
+def test_one_that_is_no_longer_what_it_was_counts_no_more(
+    done: str, cause: Cause, alice_phone: Visitor, folder: Path
+) -> None:
+    backup = turn_on(alice_phone)
+    add(alice_phone)
+    before, last = backup.generations.order_by("sequence")
+    file = folder / keeping.path(last)
+    if done == "altered":
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    else:
+        file.unlink()
+
+    whole = keeping.check(backup, at=timezone.now())
+
+    assert (whole, backup.failure, backup.saved_at) == (False, cause, before.made_at)
+    assert (backup.status(timezone.now()), backup.behind_since) == (Status.FAILING, last.made_at)
+    add(alice_phone, "another")
+    backup.refresh_from_db()
+    assert (backup.status(timezone.now()), newest(backup).sequence) == (Status.PROTECTED, 3)
+
+
+def test_store_that_does_not_answer_changes_nothing(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("fetch", storage.Cause.UNREACHABLE)
+
+    with pytest.raises(StoreFailed):
+        keeping.check(backup, at=timezone.now())
+
+    backup.refresh_from_db()
+    assert backup.status(timezone.now()) is Status.PROTECTED
+
+
+# -- Due --------------------------------------------------------------------------------------------------------------
+
+
+def test_who_is_behind_for_a_week_is_told_by_mail_once(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", *[storage.Cause.FULL] * 9)
+    add(alice_phone)
+    backup.refresh_from_db()
+    mail.outbox.clear()
+
+    told = [keeping.tell_who_is_behind(backup.behind_since + timedelta(days=days)) for days in (6, 7, 8)]
+
+    assert told == [0, 1, 0]
+    assert [message.subject for message in mail.outbox] == ["Your list is not backed up"]
+
+
+@pytest.mark.article("G-29")
+@pytest.mark.row("T47")
+def test_who_leaves_takes_every_saved_state_with_them(alice_phone: Visitor, bob: Visitor) -> None:
+    turn_on(alice_phone)
+    add(alice_phone)
+    of_alice, now = support.stored(), timezone.now()
+    switching.turn_on(bob.vault, support.person("bob@icloud.example"), Protection.SIGN_IN, at=now)
+    of_bob = [name for name in support.stored() if name not in of_alice]
+    deletion.ask(alice_phone.user, at=now)
+
+    assert tidy.tidy(now + timedelta(hours=24)) == []
+
+    assert not Backup.objects.filter(user=alice_phone.user).exists()
+    assert [one.recovery_account.user for one in Generation.objects.all()] == [bob.user]
+    assert (support.stored(), len(of_alice), len(of_bob)) == (of_bob, 2, 1)
+
+
+def test_person_is_not_deleted_before_their_saved_states(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    turn_on(alice_phone)
+    now = timezone.now()
+    deletion.ask(alice_phone.user, at=now)
+    faulty.next("remove", storage.Cause.UNREACHABLE)
+
+    failed = tidy.tidy(now + timedelta(hours=24))
+    still_there = len(support.stored())
+    later = tidy.tidy(now + timedelta(hours=25))
+
+    assert failed == ["saved states of people who leave", "people who leave"]
+    assert (still_there, later, support.stored()) == (1, [], [])
+    with pytest.raises((RestrictedError, IntegrityError)):  # The control: the database refuses any other order.
+        turn_on(factories.enrolled("carol@example.org", name="Phone", type="ios")).user.delete()

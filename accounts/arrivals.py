@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
@@ -38,6 +39,34 @@ class Slot(NamedTuple):
     used_at: datetime | None
 
 
+class Beside(NamedTuple):
+    """A table of an app above that is read with each list: which columns, and by which column it hangs on another's."""
+
+    model: type[models.Model]
+    read: tuple[str, ...]
+    by: str
+    other: type[models.Model]
+    of_other: str
+
+
+# Apps above put their own in once they are ready, in the order of the joins.
+BESIDE: list[Beside] = []
+
+_Row = list[Any]
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The row of an arrival, from which the models that stand beside the list are made when they are asked for."""
+
+    row: _Row = dataclass_field(repr=False)
+
+    def made(self, model: type[M]) -> M | None:
+        """What was read of this table, its other columns deferred; None where it has no row for the list."""
+        return _made(model, self.row)
+
+
 @dataclass(frozen=True, slots=True)
 class Door:
     """A device's cookie beside its rows. Nothing is open yet: the slot, the vault and the state may be missing."""
@@ -49,6 +78,7 @@ class Door:
     vault: Vault | None
     sealed: bytes | None  # Empty where a look came: there is a state, which is not read for that.
     only_door: bool  # No other browser, no words, no passkey opens the same list.
+    found: Found
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +133,10 @@ def of(request: HttpRequest) -> Arrival | None:
             (sealed,) = _of(VaultState, row)
             if looks and sealed is not None:
                 sealed = b""
-            doors.append(Door(cookie, user, device, slot if slot.id else None, _made(Vault, row), sealed, not row[-1]))
+            vault = _made(Vault, row)
+            doors.append(
+                Door(cookie, user, device, slot if slot.id else None, vault, sealed, not row[-1], found=Found(row))
+            )
     session_data, session_expires = _of(Session, rows[0])
     return Arrival(session_key, session_data, session_expires, tuple(doors))
 
@@ -118,16 +151,20 @@ _READ: dict[type[models.Model], tuple[str, ...] | None] = {
     VaultState: ("sealed",),
 }
 
-_Row = list[Any]
-M = TypeVar("M", bound=models.Model)
 _Converted = tuple[int, Any, Any]  # A column's place, what converts it, its expression.
+
+
+@cache
+def _tables() -> dict[type[models.Model], tuple[str, ...] | None]:
+    """All that is read, what stands beside the list last."""
+    return _READ | {beside.model: beside.read for beside in BESIDE}
 
 
 @cache
 def _columns() -> list[tuple[type[models.Model], models.Field[Any, Any]]]:
     """All that is read, one table after another."""
     found = []
-    for model, names in _READ.items():
+    for model, names in _tables().items():
         fields = {field.attname: field for field in model._meta.concrete_fields}
         found += [(model, fields[name]) for name in names or fields]
     return found
@@ -142,7 +179,7 @@ def _look() -> str:
 def _query(looks: bool) -> str:
     """What asks for it all. A look asks only whether there is a state: reading it costs a tenth of the answer."""
     quote = connection.ops.quote_name
-    tables = {model: f"t{number}" for number, model in enumerate(_READ)}
+    tables = {model: f"t{number}" for number, model in enumerate(_tables())}
     named = ((model, "version" if looks and model is VaultState else field.column) for model, field in _columns())
     columns = ", ".join(f"{tables[model]}.{quote(str(column))}" for model, column in named)
     session, device, user, slot, vault, state = (quote(model._meta.db_table) for model in _READ)
@@ -153,13 +190,18 @@ def _query(looks: bool) -> str:
         f"AND (s.kind IN ('{SlotKind.WORDS.value}', '{SlotKind.PASSKEY.value}') "
         f"OR (s.kind = '{SlotKind.BROWSER.value}' AND d.removed_at IS NULL)))"
     )
+    besides = "".join(
+        f"LEFT JOIN {quote(one.model._meta.db_table)} {tables[one.model]} "
+        f"ON {tables[one.model]}.{quote(one.by)} = {tables[one.other]}.{quote(one.of_other)} "
+        for one in BESIDE
+    )
     return (
         f"SELECT {columns}, {another_door} "  # noqa: S608 - names alone
         f"FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "
         f"LEFT JOIN {user} t2 ON t2.id = t1.user_id "
         f"LEFT JOIN {slot} t3 ON t3.device_id = t1.id AND t3.kind = '{SlotKind.BROWSER.value}' "
         f"LEFT JOIN {vault} t4 ON t4.id = t3.vault_id "
-        f"LEFT JOIN {state} t5 ON t5.vault_id = t4.id AND t5.version = t4.version "
+        f"LEFT JOIN {state} t5 ON t5.vault_id = t4.id AND t5.version = t4.version {besides}"
         "WHERE t0.session_key = %%s AND t0.expire_date > %%s"
     )
 

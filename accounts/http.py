@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from allauth.account import app_settings as account_settings
 from allauth.account.adapter import get_adapter
@@ -18,10 +20,12 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django_htmx.middleware import HtmxDetails
 
-from accounts import roles
+from accounts import chips, roles
 from accounts.models import IdentityProof, User
 from accounts.roles import Role
 from accounts.services import attempts, devices, identity, vaults
@@ -135,6 +139,37 @@ def go(request: HttpRequest, to: str, *args: Any, query: dict[str, str] | None =
     return HttpResponseRedirect(address, status=303 if request.method != "GET" else 302)
 
 
+# Where making a key may lead on to, by a word in the address of its pages; never by an address.
+ONWARD = {"backup": "backups:on", "backup-account": "backups:account", "backup-protection": "backups:protection"}
+
+
+def onward(request: HttpRequest) -> dict[str, str]:
+    """What an address says of where to go on: the word, and what has to come along. Empty where it says nothing."""
+    if request.GET.get("next", "") not in ONWARD:
+        return {}
+    carried = {"next": request.GET["next"]}
+    with suppress(ValueError):
+        carried["proof"] = str(UUID(request.GET.get("proof", "")))
+    if request.GET.get("keep") == "1":
+        carried["keep"] = "1"
+    return carried
+
+
+def onward_query(request: HttpRequest) -> str:
+    """The same, to stand behind an address of one of these pages."""
+    carried = onward(request)
+    return f"?{urlencode(carried)}" if carried else ""
+
+
+def onward_address(request: HttpRequest) -> str:
+    """Where to go on once a key is made; empty where the address says nothing."""
+    carried = onward(request)
+    if not carried:
+        return ""
+    to = reverse(ONWARD[carried.pop("next")])
+    return f"{to}?{urlencode(carried | {'protection': 'key'})}"
+
+
 def hand_off(request: HttpRequest, address: str, *, name: str) -> HttpResponse:
     """To a provider. `form-action 'self'` blocks POST -> 302 -> elsewhere, so a page of ours leads there."""
     if getattr(request, "htmx", False):
@@ -230,5 +265,5 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "DEMO": settings.DEMO,
         "theme": getattr(user, "theme", "system"),
         "list_is_open": vault is not None,
-        "one_way_in": vault is not None and vault.one_way_in,
+        "chip": SimpleLazyObject(lambda: chips.of(vault, at=timezone.now()).html) if vault is not None else "",
     }

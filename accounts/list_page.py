@@ -22,7 +22,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from accounts import filling, http, rows
+from accounts import chips, filling, http, rows
+from accounts.chips import Chip
 from accounts.filling import Filler
 from accounts.http import VaultRequest
 from accounts.models import User
@@ -48,9 +49,10 @@ class Notice(NamedTuple):
 
 
 class News(NamedTuple):
-    """What stands above the rows. `frame`: what a page says around them that can change elsewhere."""
+    """What stands above the rows, and the chip. `frame`: what a page says around them that can change elsewhere."""
 
     frame: str
+    chip: Chip
     requests: list[Request]
     notices: list[Notice]
 
@@ -58,7 +60,12 @@ class News(NamedTuple):
     def token(self) -> str:
         """What a page hands back at its next look, so that the same is not told again."""
         return ".".join(
-            [self.frame, *(asks.id.hex[:8] for asks in self.requests), *(str(one.id) for one in self.notices)]
+            [
+                self.frame,
+                self.chip.token,
+                *(asks.id.hex[:8] for asks in self.requests),
+                *(str(one.id) for one in self.notices),
+            ]
         )
 
     def frames(self, token: str) -> bool:
@@ -71,6 +78,7 @@ def news(request: VaultRequest, *, at: datetime) -> News:
     vault, user = request.vault, request.user
     asked = vault.row.asked_until is not None and vault.row.asked_until > at
     return News(
+        chip=chips.of(vault, at=at),
         frame=f"{'one' if vault.only_door else ''}{'leaves' if user.deletes_at else ''}",
         requests=approvals.pending(vault, at, network=http.network_of(request)) if asked else [],
         notices=[
@@ -102,12 +110,13 @@ def context(
     others = [entry for entry in shown if not entry.pinned]
     common = int(at.timestamp()) // rows.COMMON_PERIOD
     ends = datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=timezone.get_current_timezone())
-    told = news(request, at=at) if told is None else told
+    # What was told before the list was opened could not count its accounts in the chip.
+    told = news(request, at=at) if told is None else told._replace(chip=chips.of(request.vault, at=at))
     return {
         "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
         "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
         "count": len(accounts),
-        "one_way_in": request.vault.one_way_in,
+        "chip": told.chip.html,
         "shown": len(shown),
         "query": query,
         "now": f"{at.timestamp():.3f}",
@@ -135,17 +144,15 @@ class Shape(NamedTuple):
     pinned: bool
     others: bool
     several: bool
-    one_way_in: bool
+    chip: bool
     demo: bool
 
     @classmethod
     def of(cls, user: User, context: Mapping[str, Any]) -> Shape:
         """The shape of a person's page."""
         pinned, others, several = bool(context["pinned"]), bool(context["others"]), context["count"] > 1
-        one_way_in = bool(context["one_way_in"])
-        return cls(
-            Manner.of(user), user.theme, bool(user.time_zone), pinned, others, several, one_way_in, settings.DEMO
-        )
+        chip = bool(context["chip"])
+        return cls(Manner.of(user), user.theme, bool(user.time_zone), pinned, others, several, chip, settings.DEMO)
 
 
 def fits(request: HttpRequest, context: Mapping[str, Any]) -> bool:
@@ -161,7 +168,7 @@ def filled(user: User, context: Mapping[str, Any]) -> str:
 
 
 _MARKS = filling.marks(
-    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news"),
+    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip"),
 )
 
 
@@ -177,11 +184,12 @@ def _filler(shape: Shape) -> Filler:
         show_next_code=manner.next_shown,
         compact_rows=manner.compact,
     )
-    vault = SimpleNamespace(one_way_in=shape.one_way_in)
-    request = SimpleNamespace(user=anybody, path=reverse("accounts:list"), vault=vault)
+    request = SimpleNamespace(user=anybody, path=reverse("accounts:list"))
     context = {
         **http.shell(request),  # type: ignore[arg-type]
         **_MARKS,
+        "list_is_open": True,
+        "chip": _MARKS["chip"] if shape.chip else "",
         "pinned": _MARKS["pinned"] if shape.pinned else "",
         "others": _MARKS["others"] if shape.others else "",
         "count": 2 if shape.several else 1,

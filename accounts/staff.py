@@ -10,7 +10,9 @@ from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 # allauth brings pages for sessions, seeds of second factors and tokens. None of them is for staff to read.
-SHOWN = frozenset({"accounts.User", "accounts.Device", "accounts.Event", "auth.Group"})
+SHOWN = frozenset(
+    {"accounts.User", "accounts.Device", "accounts.Event", "auth.Group", "backups.Person", "backups.Generation"}
+)
 
 
 class Site(AdminSite):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from django.conf import settings
 from django.core import checks
 from django.utils.module_loading import import_string
 
+from accounts.models import DeviceType
+from accounts.roles import Role
 from accounts.vault.entry import Kind
+from accounts.vault.list import Protection
+from backups import states
+from backups.models import Cause, Status
 from backups.portions import PORTIONS
 from backups.storage import DirectoryStore, StoreFailed, WriteOnce, backups
 
@@ -22,6 +28,34 @@ def every_kind_has_a_portion(**_: object) -> list[checks.CheckMessage]:
         for kind in Kind
         if kind not in PORTIONS
     ]
+
+
+@checks.register
+def every_status_and_every_cause_has_its_words(**_: object) -> list[checks.CheckMessage]:
+    """Nobody meets a state, or a failure, without words and a next step."""
+    tables: Iterable[tuple[str, Mapping[object, object], Iterable[object]]] = (
+        ("STATES", states.STATES, Status),  # type: ignore[assignment]
+        ("PROBLEMS", states.PROBLEMS, Cause),
+        ("RESTORES_ON", states.RESTORES_ON, DeviceType.values),
+        ("IMPORTANT", states.IMPORTANT, DeviceType.values),
+        ("IMPORTANT_OF", states.IMPORTANT_OF, DeviceType.values),
+        ("ACCOUNTS", states.ACCOUNTS, Role),
+        ("SIGN_IN_WITH", states.SIGN_IN_WITH, Role),
+        ("GO_ON_WITH", states.GO_ON_WITH, Role),
+        ("PROTECTIONS", states.PROTECTIONS, [protection.value for protection in Protection]),
+    )
+    missing = [
+        checks.Error(f"No words for {key} in {name}.", hint="backups/states.py", id="backups.E010")
+        for name, table, keys in tables
+        for key in keys
+        if key not in table
+    ]
+    stepless = [
+        checks.Error(f"No next step after {cause}.", hint="backups/states.py", id="backups.E011")
+        for cause, problem in states.PROBLEMS.items()
+        if not problem.steps
+    ]
+    return [*missing, *stepless]
 
 
 # -- The store --------------------------------------------------------------------------------------------------------

@@ -237,3 +237,13 @@ class Generation(models.Model):
     def opens_with_sign_in(self) -> bool:
         """Whether the recovery account alone opens it, and so whoever operates the server."""
         return not self.slots
+
+
+class Person(User):
+    """A person as the administration looks at their backups: no table of its own, and nobody's to change."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("backup of a person")
+        verbose_name_plural = _("backups of people")

@@ -1,10 +1,27 @@
-"""Where Cloud Backup answers."""
+"""The pages of Cloud Backup."""
 
 from __future__ import annotations
 
-from django.http import HttpResponse
 from django.urls import path
 
-app_name = "backups"
+from backups.views import endings, status, switch
 
-urlpatterns = [path("", lambda request: HttpResponse("STUB"), name="status")]
+app_name = "backups"
+urlpatterns = [
+    path("", status.index, name="status"),
+    path("check/", status.check, name="check"),
+    path("back-up/", status.back_up, name="back-up"),
+    path("accept/", status.accept, name="accept"),
+    path("undo/", status.undo, name="undo"),
+    path("problem/<slug:reference>/", status.problem, name="problem"),
+    path("on/", switch.on, name="on"),
+    path("on/iphone/", switch.iphone, name="iphone"),
+    path("on/done/", switch.done, name="done"),
+    path("account/", switch.account, name="account"),
+    path("sign-in/", switch.sign_in, name="sign-in"),
+    path("protection/", endings.protection, name="protection"),
+    path("off/", endings.off, name="off"),
+    path("delete/", endings.delete, name="delete"),
+    path("delete/sign-in/", endings.sign_in_to_delete, name="delete-sign-in"),
+    path("older/", endings.older, name="older"),
+]

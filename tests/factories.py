@@ -17,14 +17,18 @@ from django.utils import timezone
 
 from accounts import arrivals
 from accounts.models import Device, DeviceType, KeySlot, SlotKind, User, Vault
-from accounts.services import approvals, attempts, devices, keyring, vaults
+from accounts.roles import Role
+from accounts.services import approvals, attempts, devices, identity, keyring, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
+from accounts.services.identity import Identity, Purpose
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys
 from accounts.vault.entry import Entry, Type
 from accounts.vault.keys import DeviceCookie, Secret
-from accounts.vault.list import BackupKey
+from accounts.vault.list import BackupKey, Protection
+from backups.models import Backup
+from backups.services import switching
 
 PASSWORD = "correct horse battery staple"
 # RFC 4226, Appendix D: every code of it is known.
@@ -183,3 +187,38 @@ def _record_sign_in(client: Client, user: User, *, at: float) -> None:
 def _with_key(visitor: Visitor, device: Device, cookie: DeviceCookie) -> Visitor:
     visitor.client.cookies[arrivals.cookie_name(visitor.user.pk)] = cookie.to_text()
     return replace(visitor, device=device, cookie=cookie)
+
+
+# -- Recovery accounts, backups ---------------------------------------------------------------------------------------
+
+
+def person(label: str = "alice@outlook.example", role: Role = Role.MICROSOFT) -> Identity:
+    """Somebody at a provider, who signed in there just now."""
+    return Identity(role, f"https://{role}.example/v2.0", f"uid-of-{label}", label, timezone.now())
+
+
+def proven(
+    visitor: Visitor,
+    *,
+    purpose: Purpose = Purpose.RECOVERY_CHOOSE,
+    target: str = "",
+    who: Identity | None = None,
+    at: datetime | None = None,
+) -> str:
+    """The id of a proof as the ceremony at a provider leaves it; without a target of theirs it is for their list."""
+    made = who or person(role=role_of_device(visitor))
+    made = replace(made, signed_in_at=at or timezone.now())
+    proof = identity._Proof(visitor.user.pk, purpose, target or str(vault_of(visitor).pk), made)
+    identity.PROOFS[proof.pk] = proof
+    return str(proof.pk)
+
+
+def role_of_device(visitor: Visitor) -> Role:
+    """The role whose account a device of this type takes today."""
+    return Role.APPLE if visitor.device is not None and visitor.device.type == DeviceType.IOS else Role.MICROSOFT
+
+
+def backed_up(visitor: Visitor, *, protection: Protection = Protection.SIGN_IN, who: Identity | None = None) -> Backup:
+    """The visitor's list with Cloud Backup on, its first saved state kept. For tests whose transactions are real."""
+    made = who or person(role=role_of_device(visitor))
+    return switching.turn_on(visitor.vault, made, protection, at=timezone.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import secrets
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -41,7 +42,11 @@ class Person:
         listed(visitor, count)
         addresses = reverse("accounts:list"), reverse("accounts:codes"), reverse("accounts:look")
         asker = Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor))
-        return cls(visitor, asker, addresses, shown=f"v={visitor.vault.row.version}&n=one&open=")
+        page = visitor.client.get(addresses[0], secure=True, headers={"host": _host()})
+        news = re.search(rb'data-news="([^"]*)"', page.content)
+        assert news is not None
+        shown = f"v={visitor.vault.row.version}&n={news[1].decode()}&open="
+        return cls(visitor, asker, addresses, shown=shown)
 
     def page(self) -> bytes:
         """The list."""

@@ -177,7 +177,15 @@ def enter(request: HttpRequest) -> OpenVault | None:
     except VaultError:
         return None
     request.opened_by = device  # type: ignore[attr-defined]
-    return OpenVault(row=vault, key=key, device=device, user=door.user, sealed=door.sealed, only_door=door.only_door)
+    return OpenVault(
+        row=vault,
+        key=key,
+        device=device,
+        user=door.user,
+        sealed=door.sealed,
+        only_door=door.only_door,
+        found=door.found,
+    )
 
 
 def remember(request: HttpRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -19,6 +20,16 @@ _ASKED_AGAIN_AT = 5  # Accounts: so many, and "Keep a way back" is asked once mo
 
 class NoSuchKey(Exception):
     """No words and no passkey of this list."""
+
+
+class LastKey(Exception):
+    """Something is protected by a key that the person holds, and this is the last one: it stays."""
+
+
+# Apps above join here, once they are ready. Whether a list needs a key that its owner holds; and where to go on after
+# the keys of a list have changed from what they were: an address, or "" for nowhere.
+NEEDS_A_KEY: list[Callable[[Vault], bool]] = []
+AFTER_A_CHANGE: list[Callable[[OpenVault, Held], str]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +74,26 @@ def one(vault: Vault, slot_id: UUID) -> KeySlot:
     return slot
 
 
+def stays(vault: Vault, key: KeySlot) -> bool:
+    """Whether a key cannot be removed: the last one, where a key is needed."""
+    return not of(vault).without(key).keys and any(needs(vault) for needs in NEEDS_A_KEY)
+
+
+def onward(vault: OpenVault, before: Held) -> str:
+    """Where what a change of keys leaves behind is looked at; "" where there is nothing."""
+    return next(filter(None, (after(vault, before) for after in AFTER_A_CHANGE)), "")
+
+
 @transaction.atomic
 def remove(vault: OpenVault, slot_id: UUID, *, at: datetime) -> None:
     """The key opens the list no more, and no backup made from now on: slot and backup key go together.
 
-    Raises NoSuchKey, DeviceRemoved, BeingDeleted.
+    Raises NoSuchKey, LastKey, DeviceRemoved, BeingDeleted.
     """
     version = Vault.objects.select_for_update().values_list("version", flat=True).get(pk=vault.row.pk)
     slot = one(vault.row, slot_id)
+    if stays(vault.row, slot):
+        raise LastKey
     tag, facts = _REMOVED[SlotKind(slot.kind)], {"name": slot.name, "slot": slot.pk.hex}
     vaults.change(vault, lambda accounts: accounts.without_backup_keys([slot.pk.hex]), tag=tag, at=at, facts=facts)
     slot.delete()

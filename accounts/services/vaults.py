@@ -15,6 +15,7 @@ from django.dispatch import Signal
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
+from accounts.arrivals import Found
 from accounts.models import Device, Draft, User, Vault, VaultState
 from accounts.services import activity
 from accounts.services.activity import Tag
@@ -54,6 +55,7 @@ class OpenVault:
     sealed: bytes | None = field(default=None, repr=False)
     opened: AccountList | None = field(default=None, repr=False)
     only_door: bool = False  # When it came: no other browser, no words, no passkey opens this list.
+    found: Found | None = field(default=None, repr=False)  # What else came with it.
 
     @property
     def one_way_in(self) -> bool:

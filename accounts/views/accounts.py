@@ -130,6 +130,7 @@ def described(entry: Entry) -> dict[str, Any]:
         "note": entry.note,
         "pinned": entry.pinned,
         "kind": entry.kind.value,
+        "has_code": entry.secret is not None,
         "settings": sentences.settings(entry),
         "type": entry.type.value if entry.type else "",
         "algorithm": entry.algorithm.value if entry.algorithm else "",

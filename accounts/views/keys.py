@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import SlotKind
 from accounts.services import held_keys
-from accounts.services.held_keys import NoSuchKey
+from accounts.services.held_keys import LastKey, NoSuchKey
 
 
 @require_safe
@@ -31,18 +31,22 @@ def remove(request: VaultRequest, slot_id: UUID) -> HttpResponse:
     vault = request.vault
     try:
         key = held_keys.one(vault.row, slot_id)
+        held = held_keys.of(vault.row)
         if request.method == "POST":
             held_keys.remove(vault, slot_id, at=timezone.now())
             if key.kind == SlotKind.WORDS:
                 said(request, _("Removed. Those words no longer open your list."))
             else:
                 said(request, _("Removed. That passkey no longer opens your list."))
-            return go(request, "accounts:keys")
+            return go(request, held_keys.onward(vault, held) or "accounts:keys")
+    except LastKey:
+        return go(request, "accounts:key-remove", slot_id)
     except NoSuchKey:
         if held_keys.was_removed(vault, slot_id):
             return go(request, "accounts:keys")
         raise Http404 from None
-    return page(request, "accounts/key_remove.html", {"key": key, "stays": held_keys.of(vault.row).without(key)})
+    context = {"key": key, "stays": held.without(key), "needed": held_keys.stays(vault.row, key)}
+    return page(request, "accounts/key_remove.html", context)
 
 
 @require_http_methods(["GET", "POST"])

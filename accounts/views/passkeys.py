@@ -17,6 +17,8 @@ from accounts.http import (
     changing,
     fresh_sign_in,
     go,
+    onward_address,
+    onward_query,
     page,
     said,
     too_many_devices,
@@ -66,7 +68,7 @@ def open_list(request: UserRequest) -> HttpResponse:
 def new(request: VaultRequest) -> HttpResponse:
     """Make a passkey, or choose one; used a second time it shows that it gives a key."""
     if request.user.passkeys_off:
-        return go(request, "accounts:keys")
+        return go(request, onward_address(request) or "accounts:keys")
     there = passkeys.of(request.vault.row)
     if request.method == "POST":
         return _added(request, NewPasskeyForm(request.POST))
@@ -77,6 +79,7 @@ def new(request: VaultRequest) -> HttpResponse:
         "words": held_keys.of(request.vault.row).words,
         "full": len(there) >= passkeys.MOST,
         "most": passkeys.MOST,
+        "onward": onward_query(request),
     }
     return page(request, "accounts/passkey_new.html", context)
 
@@ -87,6 +90,7 @@ def _added(request: VaultRequest, form: NewPasskeyForm) -> HttpResponse:
         return _sentence(str(named[0]), again=True) if named else _sentence(_cannot())
     credential, name = form.cleaned_data["credential"], form.cleaned_data["name"]
     outputs = form.cleaned_data["first"], form.cleaned_data["second"]
+    before = held_keys.of(request.vault.row)
     try:
         passkeys.add(request.vault, credential, outputs, name, at=timezone.now())
     except WrongKey:
@@ -98,7 +102,7 @@ def _added(request: VaultRequest, form: NewPasskeyForm) -> HttpResponse:
             _("%(count)s passkeys open your list, as many as can. Remove one first.") % {"count": passkeys.MOST}
         )
     said(request, _("This passkey opens your list from now on."))
-    return _on("accounts:keys")
+    return _on(onward_address(request) or held_keys.onward(request.vault, before) or "accounts:keys")
 
 
 def _cannot() -> str:
@@ -107,7 +111,7 @@ def _cannot() -> str:
 
 def _on(to: str) -> JsonResponse:
     """The script goes on there."""
-    return JsonResponse({"location": reverse(to)})
+    return JsonResponse({"location": to if to.startswith("/") else reverse(to)})
 
 
 def _sentence(sentence: str, *, again: bool = False) -> JsonResponse:

@@ -26,6 +26,7 @@ GROUPS = {
     "list": gettext_lazy("List"),
     "devices": gettext_lazy("Devices"),
     "keys": gettext_lazy("Keys"),
+    "backups": gettext_lazy("Backup"),
     "sign_in": gettext_lazy("Sign-in"),
 }
 
@@ -34,6 +35,7 @@ GROUPS = {
 def index(request: UserRequest) -> HttpResponse:
     """Everything that can be set, each with how it stands."""
     vault = devices.enter(request)
+    request.vault = vault  # type: ignore[attr-defined]  # For the chip and the cell of the backup.
     try:
         in_trash = len(vaults.read(vault).trash) if vault else 0
     except Damaged:

@@ -27,6 +27,9 @@ from accounts.http import (
     fresh_sign_in,
     go,
     network_of,
+    onward,
+    onward_address,
+    onward_query,
     page,
     said,
     too_many_devices,
@@ -186,8 +189,10 @@ def _moment(moment: datetime, user: User) -> dict[str, str]:
 def new(request: VaultRequest) -> HttpResponse:
     """Make six words, or change them. They are drawn by the button, not by looking."""
     if request.method == "POST":
-        return go(request, "accounts:words-confirm", words.begin(request.vault, at=timezone.now()))
-    return page(request, "accounts/words_new.html", {"held": held_keys.of(request.vault.row)})
+        draft_id = words.begin(request.vault, at=timezone.now())
+        return go(request, "accounts:words-confirm", draft_id, query=onward(request))
+    context = {"held": held_keys.of(request.vault.row), "onward": onward_query(request)}
+    return page(request, "accounts/words_new.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -201,7 +206,8 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
     held = held_keys.of(request.vault.row)
     try:
         if request.method == "POST" and "renew" in request.POST:
-            return go(request, "accounts:words-confirm", words.renew(request.vault, draft_id, at=at))
+            renewed = words.renew(request.vault, draft_id, at=at)
+            return go(request, "accounts:words-confirm", renewed, query=onward(request))
         drawn = words.look(request.vault, draft_id, at=at)
         form = TypedBackForm(request.POST if request.method == "POST" else None, drawn=drawn)
         if form.is_bound and form.is_valid():
@@ -216,7 +222,7 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
                 return _made(request, held)
     except DraftGone:
         if words.was_finished(request.vault, draft_id, at=at):
-            return go(request, "accounts:keys")
+            return go(request, onward_address(request) or "accounts:keys")
         # Run out or somebody else's: all look the same.
         return page(request, "accounts/words_gone.html", status=404)
     return page(
@@ -228,6 +234,7 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponse:
             "drawn": drawn,
             "ends": drawn.ends_at,
             "held": held,
+            "onward": onward_query(request),
             "at": at,
             "address": f"{settings.SITE_URL}{reverse('accounts:open')}",
         },
@@ -255,7 +262,8 @@ def own(request: VaultRequest) -> HttpResponse:
             form.add_error(None, _sentence(error, request.user))
         else:
             return _made(request, held)
-    return page(request, "accounts/words_own.html", {"form": form, "held": held})
+    context = {"form": form, "held": held, "onward": onward_query(request)}
+    return page(request, "accounts/words_own.html", context)
 
 
 def _made(request: VaultRequest, before: held_keys.Held) -> HttpResponse:
@@ -263,4 +271,4 @@ def _made(request: VaultRequest, before: held_keys.Held) -> HttpResponse:
         said(request, _("Changed. The old words no longer open your list."))
     else:
         said(request, _("Made. Your words open your list from now on."))
-    return go(request, "accounts:keys")
+    return go(request, onward_address(request) or held_keys.onward(request.vault, before) or "accounts:keys")

@@ -5,13 +5,15 @@ Every act begins by locking the vault's row, as each change of the list does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 from django.views.decorators.debug import sensitive_variables
 
 from accounts import roles
@@ -81,6 +83,27 @@ class Answer(StrEnum):
 def of(vault: Vault) -> Backup | None:
     """The backup of a list as the database has it now; None before its first answer."""
     return Backup.objects.select_related("recovery_account").filter(vault=vault).first()
+
+
+def by_id(user: User, backup_id: UUID | str) -> Backup:
+    """A backup of this person that is kept, whichever list it is of. Raises NotOn."""
+    try:
+        known = UUID(str(backup_id))
+    except ValueError:
+        raise NotOn from None
+    kept = Backup.objects.filter(pk=known, user=user).exclude(stream="").select_related("recovery_account", "vault")
+    backup = kept.first()
+    if backup is None:
+        raise NotOn
+    return backup
+
+
+def every(user: User) -> list[Backup]:
+    """The backups of a person that are kept, of all their lists: those in play first, then the newest."""
+    kept = Backup.objects.filter(user=user).exclude(stream="").exclude(saved_at=None, deletes_at__isnull=False)
+    return list(
+        kept.select_related("recovery_account", "vault").order_by(F("deletes_at").asc(nulls_first=True), "-on_at")
+    )
 
 
 def former(vault: Vault, *, at: datetime) -> list[Backup]:
@@ -177,7 +200,7 @@ def turn_on(vault: OpenVault, person: Identity, protection: Protection, *, at: d
             making.make(backup, accounts, at=at)
             keeping.send_once_committed(backup, at=at)
     except making.NotMade as error:
-        raise _not_kept(vault, error.cause, at=at) from None
+        raise not_kept(vault, error.cause, at=at) from None
     backup.refresh_from_db()
     return backup
 
@@ -205,7 +228,7 @@ def change_account(vault: OpenVault, person: Identity, protection: Protection, *
             making.make(new, accounts.protected_by(protection), at=at)
             Backup.objects.filter(pk=new.pk).update(deletes_at=at + _MOVING_TAKES)
     except making.NotMade as error:
-        raise _not_kept(vault, error.cause, at=at) from None
+        raise not_kept(vault, error.cause, at=at) from None
     if not keeping.send(new, at=at):
         cause, reference = Cause(new.failure or Cause.UNKNOWN), new.reference
         Backup.objects.filter(pk=new.pk).update(deletes_at=at)
@@ -272,7 +295,7 @@ def _is_of(account: RecoveryAccount, person: Identity, device_type: str) -> bool
     return account.device_type == device_type and bytes(account.name) in ctxs(person, device_type)
 
 
-def _not_kept(vault: OpenVault, cause: Cause, *, at: datetime) -> NotKept:
+def not_kept(vault: OpenVault, cause: Cause, *, at: datetime) -> NotKept:
     """The error, with a reference that activity knows though all else was rolled back."""
     reference = activity.new_reference()
     keeping.logger.error("%s: not backed up, %s", reference, cause.value)
@@ -433,6 +456,12 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> None:
 # -- Older saved states that open otherwise -------------------------------------------------------------------------
 
 
+def is_open_to_operator(vault: Vault) -> bool:
+    """Whether anything is kept of this list that the recovery account alone opens, and so the operator can."""
+    of_list = Q(backup__vault=vault) | Q(backup__former_of=vault)
+    return Generation.objects.filter(of_list, slots=[]).exists()
+
+
 def open_to_operator(backup: Backup) -> list[Generation]:
     """Saved states that the sign-in alone opens, while the backup is protected by a key: older ones."""
     if backup.protection != Protection.KEY:
@@ -475,6 +504,15 @@ def accept(backup: Backup, *, device: Device | None, at: datetime) -> None:
 def needs_key(vault: Vault) -> bool:
     """Whether a backup of this list is protected by a key, so that the last one has to stay."""
     return Backup.objects.filter(vault=vault, protection=Protection.KEY).exclude(stream="").exists()
+
+
+@contextmanager
+def one_at_a_time(vault: OpenVault) -> Iterator[None]:
+    """A second click waits here for the first, and finds what it did. What fails inside is not to be raised out of it
+    where it was noted: the note would be undone too."""
+    with transaction.atomic():
+        _locked(vault)
+        yield
 
 
 # -- Rows -----------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // What other browsers did: asked for while the page is looked at, and put in so that nothing else moves.
 //
 // [data-look] on the list: the address; data-every: seconds, to which up to a fifth is added by chance. In it
-// [data-news] (requests, notices; its value says which) and [data-rows] (data-version says of which state).
+// [data-news] (requests, notices; its value says which) and [data-rows] (data-version says of which state). [data-chip]
+// says how the list stands, and comes with them.
 // What is alike stays the element it is: its focus, a code that is shown, a tap that is under way. What is told of the
 // change is the event "list:changed" for the other scripts, and news, once, for a screen reader.
 (() => {
@@ -82,11 +83,22 @@
       match(rows, nextRows);
       rows.dataset.version = nextRows.dataset.version;
     }
+    tell(fresh.content.querySelector("[data-chip]"));
     window.htmx.process(place);
     document.dispatchEvent(new CustomEvent("list:changed"));
     if (document.activeElement !== focused) (focused.isConnected ? focused : way())?.focus({ preventScroll: true });
     const more = told().filter((sentence) => !known.includes(sentence));
     if (said && more.length) said.textContent = more.join(" ");
+  };
+  // The chip stands twice, outside the list: in the dock and in the top bar.
+  const tell = (chip) => {
+    for (const old of chip ? document.querySelectorAll("[data-chip]") : []) {
+      if (old.outerHTML === chip.outerHTML) continue;
+      const next = chip.cloneNode(true);
+      const focused = old === document.activeElement;
+      old.replaceWith(next);
+      if (focused) next.focus({ preventScroll: true });
+    }
   };
   const told = () => [...news().querySelectorAll("h2, [data-told]")].map((element) => element.textContent);
 

@@ -21,7 +21,7 @@ from fido2.utils import websafe_encode
 from fido2.webauthn import AttestationObject, AttestedCredentialData, AuthenticatorData, CollectedClientData
 
 from accounts.models import Draft, Event, KeySlot, SlotKind
-from accounts.services import adding, vaults, words
+from accounts.services import activity, adding, vaults, words
 from accounts.services.activity import Tag
 from accounts.vault.entry import Type
 from tests import factories, proving
@@ -40,6 +40,7 @@ NOBODYS: Mapping[str, Any] = {
     "slot_id": "00000000-0000-0000-0000-000000000000",
     "proof_id": "00000000-0000-0000-0000-000000000000",
     "version": 999_999,
+    "reference": "AW-2222-22",
     "token": "none",
     "pk": 999_999,
     "provider_id": "none",
@@ -110,8 +111,11 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
     key = Authenticator.objects.create(user=visitor.user, type=Authenticator.Type.WEBAUTHN, data=a_passkey())
     assert Draft.objects.filter(pk=draft_id).exists()
     assert visitor.device is not None
+    reference = activity.new_reference()
+    activity.record(Tag.BACKUP_FAILED, user=visitor.user, at=at, facts={"cause": "store"}, reference=reference)
     return {
         **NOBODYS,
+        "reference": reference,
         "entry_id": entry.id,
         "trashed_id": trashed.id,
         "device_id": visitor.device.pk,

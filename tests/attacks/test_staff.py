@@ -26,7 +26,10 @@ from tests.factories import Visitor
 
 pytestmark = [pytest.mark.row("T39"), pytest.mark.django_db(transaction=True)]
 
-SHOWN = {"accounts.User", "accounts.Device", "accounts.Event", "auth.Group"}
+SHOWN = {
+    *("accounts.User", "accounts.Device", "accounts.Event", "auth.Group"),
+    *("backups.Person", "backups.Generation"),
+}
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ NO_TEXT = {"templates/allauth/elements/_button_class.html"}  # Names of classes,
 MAY_MARK_SAFE = {
     "accounts/templatetags/look.py",  # Our own drawings.
     "accounts/rows.py",  # Rows rendered once and filled with escaped values.
+    "accounts/chips.py",  # What a template rendered.
+    "backups/chip.py",  # The chip, rendered once and filled with escaped values.
 }
 
 _COMMENTS = re.compile(r"\{#.*?#\}|\{%\s*comment\b.*?%\}.*?\{%\s*endcomment\s*%\}|<!--.*?-->", re.DOTALL)

@@ -9,7 +9,7 @@ import brotli
 import pytest
 
 CSS = Path(__file__).resolve().parents[2] / "static/css"
-SHEETS = ("variables.css", "base.css", "forms.css", "accounts.css")
+SHEETS = ("variables.css", "base.css", "forms.css", "accounts.css", "backups.css")
 VARIABLES = (CSS / "variables.css").read_text()
 COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\b(?:rgb|hsl|oklch)a?\(")
 

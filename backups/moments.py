@@ -1,0 +1,41 @@
+"""When something was, as a person reads it: absolute, in their own time; the server's zone is named where theirs is
+not known."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from accounts.templatetags.look import clock
+
+
+def short(moment: datetime, user: Any, *, at: datetime) -> str:
+    """The hour where it was today, else the day: "14:02", "3 May", "3 May 2025"."""
+    local, now = timezone.localtime(moment), timezone.localtime(at)
+    if local.date() == now.date():
+        return clock(local, user)
+    return date_format(local, _("j F") if local.year == now.year else _("j F Y"))
+
+
+def full(moment: datetime, user: Any, *, at: datetime) -> str:
+    """The hour where it was today, else day and hour: "14:02", "3 May 2026, 14:02"."""
+    local = timezone.localtime(moment)
+    hour = clock(local, user)
+    if local.date() == timezone.localtime(at).date():
+        return hour
+    return _("%(day)s, %(time)s") % {"day": date_format(local, _("j F Y")), "time": hour}
+
+
+def listed(moment: datetime, user: Any, *, at: datetime) -> str:
+    """As a line of a list begins: "Today, 14:02", "Yesterday, 18:11", "1 May 2026, 20:15"."""
+    local, today = timezone.localtime(moment), timezone.localtime(at).date()
+    hour = clock(local, user)
+    if local.date() == today:
+        return _("Today, %(time)s") % {"time": hour}
+    if local.date() == today - timedelta(days=1):
+        return _("Yesterday, %(time)s") % {"time": hour}
+    return _("%(day)s, %(time)s") % {"day": date_format(local, _("j F Y")), "time": hour}

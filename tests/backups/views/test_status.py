@@ -1,0 +1,448 @@
+"""The page of Cloud Backup in each of its states, what is done there at once, and "Something went wrong"."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts import roles
+from accounts.models import SlotKind
+from accounts.services import deletion
+from accounts.vault.list import Protection
+from backups.models import Backup, Cause, Generation
+from backups.services import keeping, switching
+from tests import factories
+from tests.attacks import crawler
+from tests.factories import Visitor
+from tests.pages import buttons, main, text
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STATUS, CHECK, BACK_UP, ACCEPT, UNDO = (
+    reverse(f"backups:{name}") for name in ("status", "check", "back-up", "accept", "undo")
+)
+ON, OFF, ACCOUNT = reverse("backups:on"), reverse("backups:off"), reverse("backups:account")
+AT = datetime(2026, 5, 5, 14, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def android(db: None) -> Visitor:
+    """Alice at an Android phone, with two accounts in her list."""
+    visitor = factories.enrolled("alice@example.org", name="Pixel 9", type="android")
+    for name in ("one", "two"):
+        factories.create_entry(on=visitor, name=name)
+    return visitor
+
+
+@pytest.fixture
+def backup(android: Visitor) -> Backup:
+    """Her backup, its first state kept."""
+    return factories.backed_up(android, who=factories.person("a@outlook.example"))
+
+
+def stands(backup: Backup, **fields: Any) -> None:
+    """Put the backup into a state."""
+    Backup.objects.filter(pk=backup.pk).update(**fields)
+
+
+# -- The page ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("S-03")
+@pytest.mark.article("S-65")
+@pytest.mark.parametrize("type", ["ios", "android", "computer"])
+def test_page_says_why_first_and_calls_it_cloud_backup_everywhere(db: None, type: str) -> None:
+    visitor = factories.enrolled("dora@example.org", name="Hers", type=type)
+
+    page, settings = visitor.client.get(STATUS), visitor.client.get(reverse("accounts:settings"))
+
+    assert text(page).startswith(
+        "Backup With Cloud Backup a lost phone or a new device does not cost you your accounts"
+    )
+    assert '<span class="cell-title">Cloud Backup</span>' in main(page)
+    assert '<span class="cell-title">Cloud Backup</span>' in main(settings)
+
+
+@pytest.mark.article("S-44")
+@pytest.mark.article("S-45")
+@pytest.mark.article("S-19")
+def test_settings_have_the_switch_in_a_group_headed_backup(android: Visitor) -> None:
+    def group() -> str:
+        html = main(android.client.get(reverse("accounts:settings")))
+        return html.partition('id="backup">Backup</h2>')[2].partition("<h2")[0]
+
+    off = group()
+    factories.backed_up(android)
+    on = group()
+
+    assert [f'action="{address}"' in html for html in (off, on) for address in (ON, OFF)] == [True, False, False, True]
+    assert re.findall(r'aria-checked="(\w+)"', off + on) == ["false", "true"]
+    assert reverse("accounts:settings") in android.client.get(reverse("accounts:list")).content.decode()
+
+
+@pytest.mark.article("S-07")
+@pytest.mark.article("G-14")
+@time_machine.travel(AT, tick=False)
+def test_card_of_a_protected_backup_tells_everything(android: Visitor) -> None:
+    factories.create_key(on=android, kind=SlotKind.WORDS)
+    backup = factories.backed_up(android, who=factories.person("a@outlook.example"), protection=Protection.KEY)
+
+    page = android.client.get(STATUS)
+
+    said = text(page)
+    assert "Backed up. 2 of 2 accounts Saved 14:02 UTC (now) Checked 14:02 UTC, read back and compared" in said
+    assert "Holds 2 with code Kept under a…@outlook.example Restores on Android devices only" in said
+    assert "Opens with sign-in and your six words Check now" in said
+    assert "Important. This backup can be restored on Android devices only." in said
+    assert "Saved states Today, 14:02 UTC 2 accounts, checked Newest" in said
+    assert backup.recovery_account is not None
+
+
+@pytest.mark.article("G-15")
+def test_card_of_a_sign_in_only_backup_names_the_operator(android: Visitor, backup: Backup) -> None:
+    assert "Opens with sign-in only: the operator of this server can open it" in text(android.client.get(STATUS))
+
+
+def test_list_without_a_backup_says_what_would_be_lost(android: Visitor) -> None:
+    page = android.client.get(STATUS)
+    factories.create_key(on=android, kind=SlotKind.WORDS)
+
+    assert "Not backed up. 2 accounts If this list is lost, 2 accounts are lost with it. Turn on" in text(page)
+    assert "Important. A backup made on this Android device can be restored on Android devices only." in text(page)
+    assert "Your six words open this list while this server keeps it." in text(android.client.get(STATUS))
+
+
+@pytest.mark.article("G-33")
+def test_server_without_a_provider_says_so_with_the_setting(android: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(roles, "configured", lambda role: False)
+    monkeypatch.setattr(roles, "any_configured", lambda: False)
+    monkeypatch.setattr(roles, "recovery_roles", lambda type, at: ())
+
+    page, turning_on = android.client.get(STATUS), android.client.get(ON)
+
+    said = text(page)
+    assert "This server has no recovery provider." in said
+    assert "Its operator names one in the setting ROLE_MICROSOFT_CLIENT_ID." in said
+    assert buttons(page) == ["Make six words"]
+    assert 'aria-checked="false" aria-label="Cloud Backup" disabled' in main(page)
+    assert turning_on.headers["Location"] == STATUS
+
+
+@pytest.mark.article("G-33")
+def test_backup_whose_provider_is_gone_is_kept_and_says_so(
+    android: Visitor, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(roles, "configured", lambda role: False)
+
+    said = text(android.client.get(STATUS))
+
+    assert "This server has no recovery provider." in said
+    assert "is kept, but nobody could restore it now." in said
+
+
+@time_machine.travel(AT, tick=False)
+@pytest.mark.parametrize(
+    ("fields", "sentence", "has"),
+    [
+        ({"behind_since": AT, "behind_changes": 1}, "Saving … 1 change waits.", []),
+        (
+            {"behind_since": AT - timedelta(minutes=3), "behind_changes": 2},
+            "Not backed up since 13:59 UTC. 2 changes wait. The backup of 14:02 UTC is kept. Back up",
+            ["Back up"],
+        ),
+        (
+            {"checked_at": AT - timedelta(days=12)},
+            "Backed up. 2 of 2 accounts Checked 12 days ago.",
+            ["Check now"],
+        ),
+        (
+            {"checked_at": AT - timedelta(days=42)},
+            "Checked 42 days ago. It was not read again for over 30 days. Check it now.",
+            ["Check now"],
+        ),
+        (
+            {"shrunk_from": 14},
+            "Needs you Your list went from 14 to 2 accounts. The backup of 14 accounts is kept. This is right",
+            ["This is right"],
+        ),
+        (
+            {"deletes_at": AT + timedelta(hours=24)},
+            "This backup will be deleted on Wednesday at 14:02 UTC. 2 accounts",
+            ["Undo", "Delete now"],
+        ),
+        (
+            {"failure": Cause.NO_KEY, "reference": "AW-7Q3K-2F", "behind_since": AT - timedelta(minutes=3)},
+            "Needs you The backup is protected by a key that you hold, and your list has none.",
+            ["Make six words", "Change protection"],
+        ),
+    ],
+)
+def test_card_says_each_state_and_its_way_out(
+    android: Visitor, fields: dict[str, Any], sentence: str, has: list[str]
+) -> None:
+    backup = factories.backed_up(android)
+    stands(backup, **fields)
+
+    page = android.client.get(STATUS)
+
+    assert sentence in text(page)
+    assert buttons(page) == has
+
+
+@pytest.mark.article("G-03")
+def test_backup_whose_provider_no_longer_fits_is_kept_and_asks_for_another_account(db: None) -> None:
+    with time_machine.travel(datetime(2025, 8, 31, 12, tzinfo=UTC), tick=False):
+        visitor = factories.enrolled("ina@example.org", name="iPhone", type="ios")
+        factories.create_entry(on=visitor)
+        factories.backed_up(visitor, who=factories.person("i@outlook.example"))
+        before = text(visitor.client.get(STATUS))
+    with time_machine.travel(datetime(2025, 9, 1, 12, tzinfo=UTC), tick=False):
+        factories.grown_fresh(visitor)
+        page = visitor.client.get(STATUS)
+
+    assert "Backed up." in before
+    assert "Sign in with iCloud to go on backing up. The backup of 31 August is kept." in text(page)
+    assert buttons(page) == ["Change account"]
+
+
+@pytest.mark.article("G-16")
+def test_change_on_another_device_is_saved_to_the_one_backup(android: Visitor, backup: Backup) -> None:
+    laptop = factories.with_another_device(android, name="Laptop", type="computer")
+    factories.create_entry(on=laptop, name="three")
+
+    pages = [text(who.client.get(STATUS)) for who in (android, laptop)]
+
+    assert ["3 of 3 accounts" in said for said in pages] == [True, True]
+    assert ["Restores on Android devices only" in said for said in pages] == [True, True]
+    assert Backup.objects.count() == 1
+
+
+def test_looking_at_the_page_changes_nothing(android: Visitor, backup: Backup) -> None:
+    before = list(Backup.objects.values()), list(Generation.objects.values())
+    android.client.get(STATUS)
+
+    for address in (CHECK, BACK_UP, ACCEPT, UNDO):
+        assert android.client.get(address).status_code == 405
+    assert (list(Backup.objects.values()), list(Generation.objects.values())) == before
+
+
+def test_part_of_the_page_for_htmx_is_the_card_with_its_plain_form(android: Visitor, backup: Backup) -> None:
+    part = android.client.post(CHECK, headers={"HX-Request": "true"})
+    whole = android.client.post(CHECK)
+
+    assert part.content.decode().strip().startswith('<section id="backup-status"')
+    assert "Read back and found whole." in text(part)
+    assert f'action="{CHECK}" hx-post="{CHECK}"' in part.content.decode()
+    assert whole.headers["Location"] == STATUS
+
+
+# -- At once ----------------------------------------------------------------------------------------------------------
+
+
+def test_check_reads_again_and_what_is_gone_no_longer_counts(android: Visitor, backup: Backup) -> None:
+    stands(backup, checked_at=timezone.now() - timedelta(days=40))
+    android.client.post(CHECK)
+    whole = text(android.client.get(STATUS))
+    keeping.storage.backups().remove(keeping.path(Generation.objects.get()))
+
+    android.client.post(CHECK)
+
+    assert "Backed up. 2 of 2 accounts" in whole
+    assert "The copy is no longer in the store. It does not count." in text(android.client.get(STATUS))
+
+
+def test_back_up_sends_what_waits_twice_with_one_outcome(android: Visitor, backup: Backup) -> None:
+    stands(backup, behind_since=timezone.now() - timedelta(minutes=5), behind_changes=1)
+
+    answers = [android.client.post(BACK_UP), android.client.post(BACK_UP)]
+
+    assert [answer.headers["Location"] for answer in answers] == [STATUS, STATUS]
+    assert "Backed up. 2 of 2 accounts" in text(android.client.get(STATUS))
+
+
+@pytest.mark.article("G-11")
+def test_this_is_right_lets_the_fuller_state_go(android: Visitor, backup: Backup) -> None:
+    stands(backup, shrunk_from=14)
+
+    answers = [android.client.post(ACCEPT), android.client.post(ACCEPT)]
+
+    assert [answer.headers["Location"] for answer in answers] == [STATUS, STATUS]
+    assert Backup.objects.get().shrunk_from is None
+    assert android.user.events.filter(tag="backups:backup:accepted").count() == 1
+
+
+@pytest.mark.article("G-01")
+def test_undo_holds_until_the_last_minute_and_not_after(android: Visitor, backup: Backup) -> None:
+    at = timezone.now()
+    stands(backup, deletes_at=at + timedelta(minutes=1))
+    android.client.post(UNDO)
+    kept = Backup.objects.get().deletes_at
+    stands(backup, deletes_at=at - timedelta(seconds=1))
+
+    late = android.client.post(UNDO, follow=True)
+
+    assert kept is None
+    assert "The time is over: this backup was deleted." in late.content.decode()
+    assert Backup.objects.get().deletes_at == at - timedelta(seconds=1)
+
+
+# -- Others -----------------------------------------------------------------------------------------------------------
+
+
+def test_another_persons_backup_is_not_found(android: Visitor, backup: Backup, bob: Visitor) -> None:
+    tried = {"backup": str(backup.pk)}
+    stands(backup, deletes_at=timezone.now() + timedelta(hours=1))
+
+    answers = [bob.client.post(address, tried).status_code for address in (CHECK, ACCEPT, UNDO)]
+    answers += [
+        bob.client.get(reverse(f"backups:{name}"), tried).status_code for name in ("off", "delete", "delete-sign-in")
+    ]
+    answers += [bob.client.post(reverse(f"backups:{name}"), tried).status_code for name in ("off", "delete")]
+
+    assert answers == [404, 404, 404, 404, 404, 405, 404, 404]
+    assert "a…@outlook.example" not in text(bob.client.get(STATUS))
+    assert Backup.objects.get(pk=backup.pk).deletes_at is not None
+
+
+def test_without_the_open_list_its_backup_is_seen_kept_and_not_changed(android: Visitor, backup: Backup) -> None:
+    elsewhere = factories.at_another_browser(android)
+
+    page = elsewhere.client.get(STATUS)
+    back_up = elsewhere.client.post(BACK_UP)
+    stands(backup, deletes_at=timezone.now() + timedelta(hours=1))
+    undone = elsewhere.client.post(UNDO)
+
+    assert "Your list is not open in this browser." in text(page)
+    assert "a…@outlook.example" in text(page)
+    assert [reverse("backups:protection") in main(page), ACCOUNT in main(page)] == [False, False]
+    assert back_up.headers["Location"] == reverse("accounts:open")
+    assert undone.headers["Location"] == STATUS
+    assert Backup.objects.get().deletes_at is None
+
+
+def test_removed_device_does_nothing_by_its_key(mallory_removed: Visitor) -> None:
+    page = mallory_removed.client.get(STATUS)
+
+    assert "Your list is not open in this browser." in text(page)
+    assert mallory_removed.client.post(BACK_UP).headers["Location"] == reverse("accounts:open")
+
+
+def test_person_who_leaves_sees_the_card_without_buttons(android: Visitor, backup: Backup) -> None:
+    deletion.ask(android.user, at=timezone.now())
+
+    page = android.client.get(STATUS)
+
+    assert "Backed up." in text(page)
+    assert [button for button in buttons(page) if button != "Undo"] == []
+
+
+# -- "Something went wrong" -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("S-50")
+@pytest.mark.article("S-52")
+@pytest.mark.article("G-20")
+@pytest.mark.parametrize("cause", Cause)
+def test_every_cause_has_its_page_with_what_is_safe_and_a_reference(
+    android: Visitor, backup: Backup, cause: Cause
+) -> None:
+    reference = switching.not_kept(android.vault, cause, at=timezone.now()).reference
+
+    page = android.client.get(reverse("backups:problem", args=[reference]))
+
+    said = text(page)
+    assert said.startswith("Something went wrong ")
+    assert "Your list is unchanged." in said
+    assert re.search(r"The backup of [\d:]+ UTC is kept: 2 accounts\.", said)
+    assert f"Reference {reference}." in said
+    assert f'href="{reverse("accounts:settings")}#backup"' in main(page)
+    assert buttons(page) or "Tell the operator of this server, and name the reference." in said
+    assert reference in text(android.client.get(reverse("accounts:activity")))
+
+
+@pytest.mark.article("S-51")
+@pytest.mark.article("S-53")
+@pytest.mark.parametrize(
+    "cause", [Cause.NO_SIGN_IN, Cause.CANCELLED, Cause.UNREACHABLE, Cause.UNTRUSTED, Cause.STALE, Cause.LOST]
+)
+def test_missing_sign_in_offers_both_remedies_and_four_actions_lead_to_a_backup(android: Visitor, cause: Cause) -> None:
+    who = factories.person("a@outlook.example")
+    off = factories.backed_up(android, who=who)
+    switching.off(off, device=None, at=timezone.now())
+    switching.expire(timezone.now() + timedelta(hours=25))
+    reference = switching.not_kept(android.vault, cause, at=timezone.now()).reference
+
+    page = android.client.get(reverse("backups:problem", args=[reference]))
+    handed_off = android.client.post(reverse("backups:sign-in"), {"for": "backup", "continue": "1"})  # One: "Continue".
+    proof = factories.proven(android, who=who)  # Two: the sign-in there.
+    done = android.client.post(ON, {"proof": proof, "protection": "sign_in", "keep": "1"})  # Three: "OK".
+
+    assert buttons(page) == ["Continue", "Change account"]
+    assert 'http-equiv="refresh"' in handed_off.content.decode()
+    assert done.headers["Location"] == reverse("backups:done")
+    assert "2 of 2 accounts" in text(android.client.get(reverse("backups:done")))
+
+
+@pytest.mark.article("S-50")
+def test_words_of_the_article_stand_on_no_other_page(android: Visitor, backup: Backup) -> None:
+    values = crawler.furnish(android)
+    pages = [page for page in crawler.pages() if not page.name.startswith(("admin:", "demo:"))]
+
+    found = set()
+    for page in pages:
+        answer = android.client.get(page.address(values))
+        if "text/html" in answer.headers.get("Content-Type", "") and b"Something went wrong" in answer.content:
+            found.add(page.name)
+
+    assert found == {"backups:problem"}
+
+
+@pytest.mark.article("S-50")
+def test_failure_of_back_up_leads_to_its_page_and_the_card_says_it_too(android: Visitor, backup: Backup) -> None:
+    stands(backup, behind_since=timezone.now() - timedelta(minutes=5), behind_changes=1)
+    backup.refresh_from_db()
+    keeping.failed(backup, Cause.UNEQUAL, at=timezone.now())
+    card = android.client.get(STATUS)
+
+    assert "Something went wrong Not backed up since" in text(card)
+    assert "The copy in the store is not what was written. It does not count." in text(card)
+    assert f"Reference {backup.reference}. What this means" in text(card)
+
+
+@pytest.mark.article("S-50")
+def test_store_that_fails_is_told_on_the_page_of_the_failure(
+    android: Visitor, backup: Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = keeping.storage.backups()
+    failing = keeping.StoreFailed(keeping.storage.Cause("unreachable"))
+
+    def create(name: str, data: bytes) -> None:
+        raise failing
+
+    monkeypatch.setattr(type(store), "create", lambda self, name, data: create(name, data))
+    factories.create_entry(on=android, name="three")
+
+    answer = android.client.post(BACK_UP)
+    page = android.client.get(answer.headers["Location"])
+
+    assert answer.headers["Location"].startswith("/backups/problem/AW-")
+    assert "The copy could not be stored. Authweb tries again at" in text(page)
+    assert "1 change waits to be backed up." in text(page)
+    assert buttons(page) == ["Back up"]
+
+
+def test_reference_of_another_person_or_of_nothing_is_not_found(android: Visitor, bob: Visitor) -> None:
+    reference = switching.not_kept(android.vault, Cause.STORE, at=timezone.now()).reference
+
+    answers = [
+        bob.client.get(reverse("backups:problem", args=[reference])),
+        android.client.get(reverse("backups:problem", args=["AW-2222-22"])),
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
+_TOKEN = "a" * 32  # A browser's own: what counts is that cookie and header agree.
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Asker:
     """One browser at one site, whose cookies stay as they are."""
 
-    def __init__(self, application: Application, *, host: str, cookies: dict[str, str]) -> None:
-        self._application = application
+    def __init__(
+        self, application: Application, *, host: str, cookies: dict[str, str], csrf: str = "csrftoken"
+    ) -> None:
+        self._application, self._csrf = application, csrf
         self._environ = {
             "REQUEST_METHOD": "GET",
             "SCRIPT_NAME": "",
@@ -42,8 +46,29 @@ class Asker:
 
     def get(self, path: str, query: str = "", *, expected: str = "200 OK") -> bytes:
         """The body of a page, as it would go out. Fails for any other status than the one expected."""
+        return self._asked({"PATH_INFO": path, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}, expected)
+
+    def post(self, path: str, form: Mapping[str, str], *, expected: str = "303 See Other") -> bytes:
+        """What a form is answered with, likewise."""
+        body = urlencode(form).encode()
+        return self._asked(
+            {
+                "REQUEST_METHOD": "POST",
+                "PATH_INFO": path,
+                "QUERY_STRING": "",
+                "CONTENT_TYPE": "application/x-www-form-urlencoded",
+                "CONTENT_LENGTH": str(len(body)),
+                "HTTP_COOKIE": f"{self._environ['HTTP_COOKIE']}; {self._csrf}={_TOKEN}",
+                "HTTP_X_CSRFTOKEN": _TOKEN,
+                "HTTP_ORIGIN": f"https://{self._environ['HTTP_HOST']}",
+                "wsgi.input": io.BytesIO(body),
+            },
+            expected,
+        )
+
+    def _asked(self, request: dict[str, Any], expected: str) -> bytes:
         status: list[str] = []
-        environ = {**self._environ, "PATH_INFO": path, "QUERY_STRING": query, "wsgi.input": io.BytesIO()}
+        environ = {**self._environ, **request}
         answer = self._application(environ, lambda said, headers, error=None: status.append(said))
         body = b"".join(answer)
         close = getattr(answer, "close", None)

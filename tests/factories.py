@@ -128,9 +128,11 @@ def an_entry(*, issuer: str = "Example", name: str = "alice@example.org", **fiel
     return Entry.new(issuer=issuer, name=name, **fields)
 
 
-def create_key(*, on: Visitor, kind: SlotKind, name: str = "", backed_up: bool = True) -> KeySlot:
+def create_key(
+    *, on: Visitor, kind: SlotKind, name: str = "", backed_up: bool = True, at: datetime | None = None
+) -> KeySlot:
     """Words or a passkey that open the list of this browser, whose secret nobody holds; made without Argon2id."""
-    vault, at = on.vault, timezone.now()
+    vault, at = on.vault, at or timezone.now()
     slot = KeySlot(vault=vault.row, kind=kind, name=name, made_at=at)
     secret, ids = Secret(keys.random_bytes(32)), (vault.row.id.bytes, slot.id.bytes)
     if kind == SlotKind.WORDS:

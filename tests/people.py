@@ -41,7 +41,9 @@ class Person:
         visitor = factories.enrolled(address, name="Phone", type="android", time_zone=zone)
         listed(visitor, count)
         addresses = reverse("accounts:list"), reverse("accounts:codes"), reverse("accounts:look")
-        asker = Asker(get_wsgi_application(), host=_host(), cookies=known_cookies(visitor))
+        asker = Asker(
+            get_wsgi_application(), host=_host(), cookies=known_cookies(visitor), csrf=settings.CSRF_COOKIE_NAME
+        )
         page = visitor.client.get(addresses[0], secure=True, headers={"host": _host()})
         news = re.search(rb'data-news="([^"]*)"', page.content)
         assert news is not None

@@ -51,15 +51,17 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {**kept, **settings}
 
 
-def manage(*arguments: str, settings: Mapping[str, str], stdin: str = "") -> subprocess.CompletedProcess[str]:
-    """A command of Django's under these settings, done."""
+def manage(
+    *arguments: str, settings: Mapping[str, str], stdin: str = "", seconds: float = 60
+) -> subprocess.CompletedProcess[str]:
+    """A command of Django's under these settings, done within so many seconds."""
     return subprocess.run(
         [*MANAGE, *arguments],
         env=clean_environment(**settings),
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=seconds,
         check=False,
     )
 

@@ -1,25 +1,31 @@
 """One of several processes that change one list at the same time. Started by tests/accounts/test_parallel.py.
 
 Reads from standard input: the device's id, its cookie, this writer's number, how many changes, and its manner:
-`careful`, `naive`, or `everything`, which says at its end which numbers of the counter account it was given.
+`careful`, `naive`, or `everything`, which says at its end which numbers of the counter account it was given. Where the
+list is backed up: `numbered`, which says of each change the list's version and the saved state's number; `sending`, of
+whom the first two change nothing and send what waits, as `tidy` does; `sends`.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 from uuid import UUID
 
 import django
 
 django.setup()
 
-from django.utils import timezone  # noqa: E402 - after Django's start
+from django.db.models.signals import post_save  # noqa: E402 - after Django's start
+from django.utils import timezone  # noqa: E402
 
 from accounts.models import Device  # noqa: E402
 from accounts.services import codes, vaults  # noqa: E402
 from accounts.services.activity import Tag  # noqa: E402
 from accounts.vault.entry import Type  # noqa: E402
 from accounts.vault.keys import DeviceCookie  # noqa: E402
+from backups.models import Generation  # noqa: E402
+from backups.services import keeping  # noqa: E402
 from tests import factories  # noqa: E402
 from tests.factories import Visitor  # noqa: E402
 
@@ -33,6 +39,14 @@ def main(device_id: str, cookie: str, number: str, changes: str, manner: str) ->
     if manner == "everything":
         print(*[do_everything(visitor, f"{number}-{change}") for change in range(int(changes))], flush=True)
         return
+    if manner == "numbered":
+        print(*[numbered(visitor, f"{number}-{change}") for change in range(int(changes))], flush=True)
+        return
+    if manner == "sends" or (manner == "sending" and int(number) < 2):
+        for _ in range(int(changes)):
+            keeping.retry(timezone.now())
+            keeping.tidy(timezone.now())
+        return
     for change in range(int(changes)):
         entry = factories.an_entry(name=f"{number}-{change}")
         vault = visitor.vault
@@ -41,6 +55,21 @@ def main(device_id: str, cookie: str, number: str, changes: str, manner: str) ->
             vaults.change(vault, lambda _, copy=earlier: copy, tag=Tag.ENTRY_ADDED, at=timezone.now())
         else:
             vaults.change(vault, lambda accounts, new=entry: accounts.add(new), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+
+def numbered(visitor: Visitor, name: str) -> str:
+    """Add an account; the list's version and the number of the saved state that were made with it."""
+    found = []
+
+    def made(sender: Any, *, instance: Generation, created: bool, **_: Any) -> None:
+        if created:
+            found.append(instance.sequence)
+
+    post_save.connect(made, Generation)
+    vault, entry = visitor.vault, factories.an_entry(name=name)
+    vaults.change(vault, lambda accounts: accounts.add(entry), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    post_save.disconnect(made, Generation)
+    return f"{vault.row.version}:{found[0]}"
 
 
 def do_everything(visitor: Visitor, name: str) -> int:

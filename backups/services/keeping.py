@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
@@ -24,7 +25,7 @@ from accounts.vault.errors import VaultError
 from accounts.vault.keys import Role, Secret
 from backups import envelope, names, storage
 from backups.envelope import Place
-from backups.models import CHECKED_EVERY, Backup, Cause, Generation
+from backups.models import CHECKED_EVERY, Backup, Cause, Generation, RecoveryAccount
 from backups.names import Name
 from backups.storage import NameTaken, NotStored, StoreFailed
 
@@ -33,8 +34,8 @@ logger = logging.getLogger(__name__)
 NEWEST_KEPT = 3
 DAYS_KEPT = 7
 BEHIND_TOLD_AFTER = timedelta(days=7)
-_AGAIN_AFTER = timedelta(seconds=30)
-_IN_FLIGHT = timedelta(minutes=5)  # What was made before another took its place may still be under way so long.
+_AGAIN_AFTER = timedelta(seconds=20)  # With `tidy` every 30 s all is tried again within 50 s.
+_IN_FLIGHT = timedelta(minutes=5)  # What another took the place of may still be under way so long.
 
 
 class NotAllDone(Exception):
@@ -44,13 +45,18 @@ class NotAllDone(Exception):
 # -- Out, and back --------------------------------------------------------------------------------------------------
 
 
-def send_once_committed(backup: Backup, *, at: datetime) -> None:
-    """Send what waits as soon as the change is committed, while the person waits; what fails is tried again."""
-    pk = backup.pk
-    transaction.on_commit(lambda: _send_quietly(pk, at), robust=True)
+def send_once_committed(backup: Backup, one: Generation | None = None, *, at: datetime) -> None:
+    """Send what waits as soon as the change is committed, while the person waits; what fails is tried again.
+
+    `one` is the saved state that was made a moment ago, with its bytes: it need not be looked up.
+    """
+    transaction.on_commit(lambda: _send_quietly(backup.pk, one, at), robust=True)
 
 
-def _send_quietly(backup_id: UUID, at: datetime) -> None:
+def _send_quietly(backup_id: UUID, one: Generation | None, at: datetime) -> None:
+    if one is not None:
+        _send(one, at=at)
+        return
     backup = Backup.objects.filter(pk=backup_id).first()
     if backup is not None:
         send(backup, at=at)
@@ -61,20 +67,27 @@ def send(backup: Backup, *, at: datetime) -> bool:
 
     Twice at once, by a request and by `tidy`, does no harm: the second finds the very bytes there.
     """
-    one = backup.generations.filter(state=Generation.State.WAITING).order_by("-sequence").first()
-    if one is None:
-        return backup.behind_since is None
-    failure = _kept(one)
+    waiting = backup.generations.filter(state=Generation.State.WAITING).select_related("recovery_account")
+    one = waiting.order_by("-sequence").first()
+    sent = one is None or _send(one, at=at)
     backup.refresh_from_db()
+    return sent and backup.behind_since is None
+
+
+def _send(one: Generation, *, at: datetime) -> bool:
+    """Whether it counts now. What stands in its backup's row may be long outdated, and is read where it is needed."""
+    failure = _kept(one)
     if failure is None:
         proven(one, at=at)
-        prune(backup, at=at)
-        backup.refresh_from_db()
+        if one.backup_id is not None:
+            prune(one.backup_id, at=at)
         return True
     Generation.objects.filter(pk=one.pk).update(tries=F("tries") + 1, tried_at=at)
-    if failure is Cause.TAKEN:
-        _pass_over(backup, one)
-    failed(backup, failure, at=at)
+    backup = Backup.objects.filter(generations=one.pk).select_related("user").first()
+    if backup is not None:
+        if failure is Cause.TAKEN:
+            _pass_over(backup, one)
+        failed(backup, failure, at=at)
     return False
 
 
@@ -83,6 +96,8 @@ def _kept(one: Generation) -> Cause | None:
     data, name = bytes(one.waiting or b""), path(one)
     store = storage.backups()
     try:
+        if newest_number(one.recovery_account, one.stream) > one.sequence and _is_overtaken(one):
+            return Cause.TAKEN
         try:
             store.create(name, data)
             ours = True
@@ -103,68 +118,107 @@ def _kept(one: Generation) -> Cause | None:
         return Cause.STORE
 
 
+def newest_number(account: RecoveryAccount, stream: str) -> int:
+    """The newest number that lies in a stream, whoever wrote it; 0 where nothing does. Raises StoreFailed."""
+    return max([name.sequence for name in _named(bytes(account.name), stream)], default=0)
+
+
+def _is_overtaken(one: Generation) -> bool:
+    """Whether something newer lies there than these records ever gave a number to: they were put back.
+
+    A restore that has the store alone takes the newest number, and must find the newest list under it.
+    """
+    given = Backup.objects.filter(generations=one.pk).values_list("high_water", flat=True).first()
+    return given is not None and newest_number(one.recovery_account, one.stream) > given
+
+
 def proven(one: Generation, *, at: datetime) -> None:
     """A saved state was read back equal: it counts, and the backup's summary says so."""
-    with transaction.atomic():
-        states = (Generation.State.WAITING, Generation.State.SUPERSEDED)
-        backup = Backup.objects.select_for_update().filter(pk=one.backup_id or UUID(int=0)).first()
-        counted = Generation.objects.filter(pk=one.pk, state__in=states).update(
-            state=Generation.State.PROVEN, waiting=None, checked_at=at, tried_at=at
-        )
-        if not counted and not Generation.objects.filter(pk=one.pk).exists():
-            transaction.on_commit(lambda: _remove(path(one)), robust=True)  # Deleted while it was under way.
-            return
-        if backup is None or not counted:
-            return
-        if backup.saved_at is None or one.made_at >= backup.saved_at:
-            backup.saved_at, backup.checked_at = one.made_at, at
-            backup.whole, backup.named = one.whole, one.named
-        if one.sequence == backup.high_water:
-            backup.behind_since, backup.behind_changes, backup.behind_told_at = None, 0, None
-            backup.failure, backup.reference, backup.retry_at = "", "", None
-        backup.save(update_fields=_SUMMARY)
+    try:
+        with transaction.atomic():
+            if one.backup_id is not None:
+                _sum_up(one.backup_id, one, at=at)
+            states = (Generation.State.WAITING, Generation.State.SUPERSEDED)
+            if not Generation.objects.filter(pk=one.pk, state__in=states).update(
+                state=Generation.State.PROVEN, waiting=None, checked_at=at, tried_at=at
+            ):
+                raise _NotCounted
+    except _NotCounted:
+        if not Generation.objects.filter(pk=one.pk).exists():
+            _remove(path(one))  # Deleted while it was under way.
 
 
-_SUMMARY = [
-    "saved_at",
-    "checked_at",
-    "whole",
-    "named",
-    "behind_since",
-    "behind_changes",
-    "behind_told_at",
-    "failure",
-    "reference",
-    "retry_at",
-]
+class _NotCounted(Exception):
+    """Another was quicker, or it is no more; what was summed up is taken back."""
+
+
+def _sum_up(backup_id: UUID, one: Generation, *, at: datetime) -> None:
+    summary = {"saved_at": one.made_at, "checked_at": at, "whole": one.whole, "named": one.named}
+    backup = Backup.objects.filter(pk=backup_id)
+    if not backup.filter(high_water=one.sequence).update(**summary, **_UP_TO_DATE):
+        # A newer one is on its way: until it is proven, this is the newest that is.
+        backup.filter(Q(saved_at=None) | Q(saved_at__lte=one.made_at)).update(**summary)
+
+
+_UP_TO_DATE: dict[str, Any] = {
+    "behind_since": None,
+    "behind_changes": 0,
+    "behind_told_at": None,
+    "failure": "",
+    "reference": "",
+    "retry_at": None,
+}
+_SUMMARY = ["saved_at", "checked_at", "whole", "named", *_UP_TO_DATE]
 
 
 def failed(backup: Backup, cause: Cause, *, at: datetime) -> None:
     """Note why the backup is behind. The first time for this cause it gets a reference, in activity and log alike."""
     backup.retry_at = at + _AGAIN_AFTER
-    if backup.failure != cause:
+    first = backup.failure != cause
+    if first:
         backup.failure, backup.reference = cause, activity.new_reference()
+    # Of one that is up to date after all, by another request, nothing failed.
+    behind = Backup.objects.filter(pk=backup.pk).exclude(behind_since=None)
+    noted = behind.update(failure=backup.failure, reference=backup.reference, retry_at=backup.retry_at)
+    if first and noted:
         logger.error("%s: not backed up, %s", backup.reference, cause.value)
         activity.record(
             Tag.BACKUP_FAILED, user=backup.user, at=at, facts={"cause": cause.value}, reference=backup.reference
         )
-    backup.save(update_fields=["failure", "reference", "retry_at"])
 
 
 def _pass_over(backup: Backup, one: Generation) -> None:
-    """Another object has this name: records were put back. The next number is one that is free."""
-    taken = [name.sequence for name in _named(bytes(one.recovery_account.name), one.stream)]
-    with transaction.atomic():
-        high = max([Backup.objects.select_for_update().get(pk=backup.pk).high_water, *taken])
-        Backup.objects.filter(pk=backup.pk).update(high_water=high)
-        Generation.objects.filter(pk=one.pk).update(state=Generation.State.SUPERSEDED, waiting=None)
-    backup.high_water = high
+    """Its name is taken, or something newer lies there: records were put back. The next number is above all of it.
+
+    Of the saved state nothing stays: what lies under its name is another's, and is not ours to delete.
+    """
+    try:
+        newest = newest_number(one.recovery_account, one.stream)
+    except StoreFailed:
+        newest = one.sequence
+    Backup.objects.filter(pk=backup.pk, high_water__lt=newest).update(high_water=newest)
+    Generation.objects.filter(pk=one.pk).delete()
 
 
 # -- What is kept ---------------------------------------------------------------------------------------------------
 
 
-def kept(generations: Iterable[Generation], *, at: datetime) -> frozenset[object]:
+class Kept(Protocol):
+    """What decides whether a saved state stays."""
+
+    @property
+    def pk(self) -> Any: ...  # noqa: D102 - as in Generation
+    @property
+    def sequence(self) -> int: ...  # noqa: D102
+    @property
+    def made_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def counter_only(self) -> bool: ...  # noqa: D102
+    @property
+    def pinned(self) -> bool: ...  # noqa: D102
+
+
+def kept(generations: Iterable[Kept], *, at: datetime) -> frozenset[object]:
     """The ids of the saved states that stay: the newest three, the newest of each of the last seven days, pinned ones.
 
     Of two that were made by counters going on alone, one after the other, the older goes. Days are those of UTC.
@@ -184,33 +238,54 @@ def kept(generations: Iterable[Generation], *, at: datetime) -> frozenset[object
     return frozenset(stay)
 
 
-def prune(backup: Backup, *, at: datetime) -> int:
+_PRUNED = (
+    "pk",
+    "stream",
+    "sequence",
+    "kid",
+    "state",
+    "made_at",
+    "tried_at",
+    "counter_only",
+    "pinned",
+    "recovery_account__name",
+)
+
+
+def prune(backup_id: UUID, *, at: datetime) -> int:
     """Delete what need not stay, once something newer is proven. How many; a store that fails is asked later."""
-    every = list(backup.generations.newest_first())
+    every = list(Generation.objects.filter(backup=backup_id).newest_first().values_list(*_PRUNED, named=True))
     stored = [one for one in every if one.state == Generation.State.PROVEN]
     if not stored:
         return 0
     stay, newest = kept(stored, at=at), stored[0].sequence
     over = [one for one in stored if one.pk not in stay]
-    over += [
-        one
-        for one in every
-        if one.state == Generation.State.SUPERSEDED
-        and one.sequence < newest
-        and (one.tried_at is None or at - one.tried_at > _IN_FLIGHT)
-    ]
-    over += [one for one in every if one.state == Generation.State.DAMAGED and one.sequence < newest]
-    return sum(delete(one) for one in over)
+    for one in every:
+        if one.sequence < newest:
+            # What was made before another took its place may just be under way, though nobody noted a try.
+            late = at - (one.tried_at or one.made_at) > _IN_FLIGHT
+            if one.state == Generation.State.DAMAGED or (one.state == Generation.State.SUPERSEDED and late):
+                over.append(one)
+    gone = []
+    for one in over:
+        try:
+            storage.backups().remove(_path(bytes(one.recovery_account__name), one.stream, one.sequence, one.kid))
+        except StoreFailed as error:
+            logger.warning("A saved state was not deleted: %s", error.cause.value)
+        else:
+            gone.append(one.pk)
+    if gone:
+        Generation.objects.filter(pk__in=gone).delete()
+    return len(gone)
 
 
 def delete(one: Generation) -> bool:
     """Delete a saved state from the store, then its row; False where the store fails."""
-    if one.state != Generation.State.SUPERSEDED or one.tried_at is not None:
-        try:
-            storage.backups().remove(path(one))
-        except StoreFailed as error:
-            logger.warning("A saved state was not deleted: %s", error.cause.value)
-            return False
+    try:
+        storage.backups().remove(path(one))
+    except StoreFailed as error:
+        logger.warning("A saved state was not deleted: %s", error.cause.value)
+        return False
     one.delete()
     return True
 
@@ -309,7 +384,7 @@ def tidy(at: datetime) -> int:
     """Delete what a newer saved state took the place of, and what killed writers left. Returns how many."""
     over = Generation.objects.filter(state=Generation.State.SUPERSEDED, made_at__lt=at - _IN_FLIGHT)
     backups = Backup.objects.filter(pk__in=over.values("backup"), deletes_at=None)
-    pruned = sum(prune(backup, at=at) for backup in backups)
+    pruned = sum(prune(backup.pk, at=at) for backup in backups)
     try:
         return pruned + storage.backups().sweep(at - timedelta(hours=1))
     except StoreFailed:
@@ -357,7 +432,11 @@ def place(one: Generation) -> Place:
 
 def path(one: Generation) -> str:
     """The name of a saved state in the store."""
-    return Name(bytes(one.recovery_account.name), bytes.fromhex(one.stream), one.sequence, one.kid).path
+    return _path(bytes(one.recovery_account.name), one.stream, one.sequence, one.kid)
+
+
+def _path(ctx: bytes, stream: str, sequence: int, kid: int) -> str:
+    return Name(ctx, bytes.fromhex(stream), sequence, kid).path
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from accounts.vault.keys import Secret
 from accounts.vault.list import AccountList, BackupKey, Protection
 from backups import envelope
 from backups.contents import Contents
+from backups.contents import prove as prove_contents
 from backups.envelope import Place, StoreKey
 from backups.models import Backup, Cause, Generation
 from backups.services import keeping
@@ -45,10 +46,6 @@ class NotMade(Exception):
     def __init__(self, cause: Cause) -> None:
         super().__init__(cause.value)
         self.cause = cause
-
-
-class NotOpened(Exception):
-    """What was sealed did not open as it will have to, or opened to something else."""
 
 
 def on_changed(sender: Any, *, vault: Vault, before: AccountList, after: AccountList, at: datetime, **_: Any) -> None:
@@ -76,7 +73,7 @@ def attempt(backup: Backup, accounts: AccountList, *, at: datetime, counter_only
         logger.error("A backup could not be made: %s", type(error).__name__, exc_info=error)
         fell_behind(backup, Cause.UNKNOWN, at=at)
     else:
-        keeping.send_once_committed(backup, at=at)
+        keeping.send_once_committed(backup, made, at=at)
     return made
 
 
@@ -102,10 +99,12 @@ def make(backup: Backup, accounts: AccountList, *, at: datetime, counter_only: b
     )
     try:
         sealed = prove(contents, place, kid=kid, key=key, backup_keys=backup_keys)
-    except (NotOpened, VaultError) as error:
+    except VaultError as error:
         logger.error("A backup did not open as it was made: %s", type(error).__name__)
         raise NotMade(Cause.NOT_OPENED) from None
-    backup.generations.filter(state=Generation.State.WAITING).update(state=Generation.State.SUPERSEDED, waiting=None)
+    if backup.behind_since is not None:  # Else nothing waits.
+        waiting = backup.generations.filter(state=Generation.State.WAITING)
+        waiting.update(state=Generation.State.SUPERSEDED, waiting=None)
     made = Generation.objects.create(
         recovery_account=account,
         backup=backup,
@@ -133,16 +132,15 @@ def make(backup: Backup, accounts: AccountList, *, at: datetime, counter_only: b
 
 @sensitive_variables()
 def prove(contents: Contents, place: Place, *, kid: int, key: Secret, backup_keys: tuple[BackupKey, ...] = ()) -> bytes:
-    """The contents sealed for a place, and opened again through every slot as a restore would. Raises NotOpened.
+    """The contents sealed for a place, and opened again through every slot as a restore would.
 
+    Raises Damaged and its like where what was opened is not what was sealed, or is nothing that a restore would take.
     `key` is the server's key S of number `kid`.
     """
     store, text = StoreKey.of(key), contents.to_bytes()
     sealed = envelope.write(text, place, kid=kid, key=store, backup_keys=backup_keys)
-    if envelope.prove(sealed, place, {kid: store}.get, backup_keys) != text:
-        raise NotOpened
-    if Contents.from_bytes(text, device_type=contents.device_type) != contents:
-        raise NotOpened
+    opened = envelope.prove(sealed, place, {kid: store}.get, backup_keys)
+    prove_contents(text, opened, device_type=contents.device_type)
     return sealed
 
 

@@ -270,7 +270,8 @@ def back_up(vault: OpenVault, *, at: datetime) -> Backup:
     """Send what waits; make a saved state anew where none waits and the backup is behind. Raises NotOn."""
     with transaction.atomic():
         _locked(vault)
-        backup = of(vault.row)
+        rows = Backup.objects.select_for_update(of=("self",)).select_related("recovery_account")
+        backup = rows.filter(vault=vault.row).first()
         if backup is None or not backup.is_on:
             raise NotOn
         waits = backup.generations.filter(state=Generation.State.WAITING).exists()
@@ -421,14 +422,18 @@ def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
 
 
 def expire(at: datetime) -> int:
-    """Delete the backups whose grace is over. Returns how many. Raises NotAllDone for those the store kept."""
+    """Delete the backups whose grace is over. Returns how many. Raises NotAllDone for those the store kept.
+
+    Where newer saved states lie there than the records know, these were put back, and of an Undo since then they know
+    nothing: the grace begins anew, and the person is told again.
+    """
     ended, failing = 0, 0
     for backup in Backup.objects.filter(deletes_at__lte=at):
         try:
             with transaction.atomic():
                 _lock(backup)
                 row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at__lte=at).first()
-                if row is not None:
+                if row is not None and not _begins_anew(row, at=at):
                     _end(row, device=None, at=at)
                     ended += 1
         except StoreFailed as error:
@@ -437,6 +442,17 @@ def expire(at: datetime) -> int:
     if failing:
         raise keeping.NotAllDone
     return ended
+
+
+def _begins_anew(row: Backup, *, at: datetime) -> bool:
+    account = row.recovery_account
+    newest = keeping.newest_number(account, row.stream) if account is not None else 0
+    if newest <= row.high_water:
+        return False
+    row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
+    row.save(update_fields=["high_water", "deletes_at"])
+    activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=_account_fact(row))
+    return True
 
 
 def _end(row: Backup, *, device: Device | None, at: datetime) -> None:
@@ -498,7 +514,7 @@ def accept(backup: Backup, *, device: Device | None, at: datetime) -> None:
         row.save(update_fields=["shrunk_from", "accepted"])
         row.generations.filter(pinned=True).update(pinned=False)
         activity.record(Tag.BACKUP_ACCEPTED, user=row.user, device=device, at=at)
-    keeping.prune(row, at=at)
+    keeping.prune(row.pk, at=at)
 
 
 def needs_key(vault: Vault) -> bool:

@@ -41,12 +41,13 @@ CHEAPEST = Costs(kib=8 * 1024, passes=1, lanes=1)
 
 
 class Copy:
-    """Every row of the accounts, as an operator copies them. `put_back` takes the database to that time."""
+    """Every row of these apps, as an operator copies them. `put_back` takes the database to that time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         self._rows: dict[str, list[Any]] = {}
+        models = [model for name in names or ("accounts",) for model in apps.get_app_config(name).get_models()]
         with connection.cursor() as cursor:
-            for model in apps.get_app_config("accounts").get_models():
+            for model in models:
                 cursor.execute(f"SELECT * FROM {model._meta.db_table}")  # noqa: S608 - a table's own name
                 self._rows[model._meta.db_table] = cursor.fetchall()
 

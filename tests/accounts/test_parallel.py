@@ -38,7 +38,7 @@ def write_together(*visitors: Visitor, writers: int, changes: int, manner: str) 
         DATA_DIR=str(settings.DATA_DIR),
         SERVER_KEYS_FILE=str(settings.SERVER_KEYS_FILE),
         SECRET_KEY=settings.SECRET_KEY,
-        DATABASE_URL=_address(),
+        DATABASE_URL=address_of_database(),
     )
     started = [
         subprocess.Popen(
@@ -70,7 +70,8 @@ def write_together(*visitors: Visitor, writers: int, changes: int, manner: str) 
                 writer.communicate()
 
 
-def _address() -> str:
+def address_of_database() -> str:
+    """The database of the tests, as DATABASE_URL names it."""
     database = connection.settings_dict
     if connection.vendor == "sqlite":
         return f"sqlite:///{database['NAME']}"

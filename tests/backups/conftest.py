@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from backups.storage import DirectoryStore, WriteOnce
 from tests import buckets
+from tests.attacks.conftest import written as written  # noqa: PLC0414 - a fixture of both
 from tests.backups.support import FaultyStore
 
 _NUMBERS = itertools.count(1)
@@ -90,6 +92,19 @@ def folder(tmp_path: Path, settings: Any) -> Path:
         },
     }
     return tmp_path / "store"
+
+
+@pytest.fixture
+def store_of_all(folder: Path, settings: Any) -> Iterator[Path]:
+    """The store that processes started by a test have by their settings: this test's alone while it lasts."""
+    place = Path(settings.DATA_DIR) / "backups"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "backups": {**settings.STORAGES["backups"], "OPTIONS": {"location": place, "make": True}},
+    }
+    shutil.rmtree(place, ignore_errors=True)
+    yield place
+    shutil.rmtree(place, ignore_errors=True)
 
 
 @pytest.fixture

@@ -183,6 +183,72 @@ def test_who_has_left_is_in_no_file_of_the_database(tmp_path: Path) -> None:
     server.close()
 
 
+@pytest.mark.row("T47")
+def test_backup_that_was_turned_off_is_in_no_file_after_its_grace(tmp_path: Path) -> None:
+    settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
+    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
+        assert processes.manage(*arguments, settings=settings).returncode == 0
+    server = sqlite3.connect(tmp_path / "authweb.sqlite3")
+    server.execute("SELECT 1 FROM django_migrations").fetchall()
+    made = processes.manage("shell", settings=settings, stdin=_TWO_BACKUPS_OF_WHICH_ONE_IS_OFF)
+    assert made.returncode == 0, made.stderr
+    off, on = (
+        [bytes.fromhex(mark) for mark in line.split()[1:]]
+        for line in made.stdout.splitlines()
+        if line.startswith(("off", "on"))
+    )
+    assert [len(off), len(on)] == [6, 6], made.stdout
+    assert [mark for mark in (*off, *on) if mark not in _files(tmp_path)] == []
+    assert processes.manage("tidy", settings=settings).returncode == 0
+    *on, sent = on
+    assert [mark for mark in (*off, *on) if mark not in _files(tmp_path)] == []  # Its grace is not over.
+    assert sent not in _files(tmp_path)
+    assert len(list((tmp_path / "backups").rglob("*.awb"))) == 4
+
+    over = processes.manage("shell", settings=settings, stdin=_THE_GRACE_IS_OVER)
+    assert over.returncode == 0, over.stderr
+    assert processes.manage("tidy", settings=settings).returncode == 0
+
+    assert [mark for mark in off if mark in _files(tmp_path)] == []
+    assert [mark for mark in on if mark not in _files(tmp_path)] == []
+    assert len(list((tmp_path / "backups").rglob("*.awb"))) == 2
+    server.close()
+
+
+# Marks of each: its stream, fingerprints and ids of two saved states, bytes of the one that waits once more.
+_TWO_BACKUPS_OF_WHICH_ONE_IS_OFF = """
+from django.utils import timezone
+from backups import storage
+from backups.models import Generation
+from backups.services import keeping, switching
+from tests import factories
+from tests.backups import support
+from tests.backups.support import person
+from accounts.vault.list import Protection
+now = timezone.now()
+for name in ("off", "on"):
+    one = factories.enrolled(f"{name}@example.org", name=f"Phone that is {name}", type="ios")
+    backup = switching.turn_on(one.vault, person(f"{name}@icloud.example"), Protection.SIGN_IN, at=now)
+    factories.create_entry(on=one, name="account")
+    stored = [support.newest(backup), backup.generations.earliest("sequence")]
+    marks = [backup.stream.encode()]
+    for saved in stored:
+        marks += [bytes(saved.sha256), saved.pk.hex.encode()]
+    waiting = storage.backups().fetch(keeping.path(stored[0]))
+    Generation.objects.filter(pk=stored[0].pk).update(waiting=waiting, state="waiting")
+    marks += [waiting[100:200]]
+    if name == "off":
+        switching.off(backup, device=one.device, at=now)
+    print(name, *(bytes(mark).hex() for mark in marks))
+"""
+
+_THE_GRACE_IS_OVER = """
+from django.utils import timezone
+from backups.models import Backup
+Backup.objects.exclude(deletes_at=None).update(deletes_at=timezone.now())
+"""
+
+
 _TWO_PEOPLE_OF_WHOM_ONE_LEAVES = """
 from django.contrib.sessions.models import Session
 from django.utils import timezone

@@ -40,7 +40,7 @@ def main(names: list[str]) -> int:
         call_command(command, verbosity=0)
     call_command("collectstatic", interactive=False, verbosity=0)
     run, report = Run(Path(DATA.name)), {}
-    print(f"{'figure':<16}{'median':>9}{'p10':>9}{'p90':>9}{'floor':>12}{'goal':>12}  outcome")
+    print(f"{'figure':<20}{'median':>9}{'p10':>9}{'p90':>9}{'floor':>12}{'goal':>12}  outcome")
     for figure in FIGURES:
         if names and figure.name not in names:
             continue
@@ -62,7 +62,7 @@ def line(figure: Figure, spread: Spread, met: bool) -> str:
     if met and figure.goal is not None and figure.meets(spread.median, figure.goal):
         outcome = "goal"
     numbers = "".join(f"{value:>9.3f}" for value in (spread.median, spread.low, spread.high))
-    return f"{figure.name:<16}{numbers}{said(figure.floor):>12}{said(figure.goal):>12}  {outcome}\n    {figure.what}"
+    return f"{figure.name:<20}{numbers}{said(figure.floor):>12}{said(figure.goal):>12}  {outcome}\n    {figure.what}"
 
 
 def said(bound: float | tuple[float, float] | None) -> str:

@@ -13,7 +13,8 @@ from tests import browsers, visits
 from tests.bench import boundaries, inside, load
 from tests.bench.boundaries import BOUNDARIES, LATE
 from tests.bench.inside import AHEAD, Inside
-from tests.bench.load import Load
+from tests.bench.load import FAULT_ENDED, PROVEN_WITHIN, Kept, Load
+from tests.bench.saving import Saving
 from tests.bench.timing import Spread
 from tests.served import Served
 from tests.visits import Visit
@@ -45,6 +46,16 @@ class Run:
             found = [visits.first(chromium, served, width=width) for width in (360, 1280)]
             chromium.close()
         return found
+
+    @cached_property
+    def saving(self) -> Saving:
+        """Changes that are backed up, in this process."""
+        return Saving()
+
+    @cached_property
+    def kept(self) -> Kept:
+        """People at a server whose lists are backed up, and a store that fails for a while."""
+        return load.of_changes(self._directory / "changes", seconds=load.CHANGING)
 
     @cached_property
     def load(self) -> Load:
@@ -197,5 +208,42 @@ FIGURES = (
         "loopback_rate",
         "answers a second of one worker × CPU of such a refresh in this process (1: a core that does nothing else)",
         lambda run: run.inside.of(lambda one: run.load.a_second * one["refresh_100"]),
+    ),
+    Figure(
+        "change_with_backup",
+        "CPU of renaming one of 100 accounts with Cloud Backup on, proven in the directory store ÷ with it off",
+        lambda run: run.saving.change,
+        floor=3,
+        goal=1.7,
+    ),
+    Figure(
+        "making",
+        "CPU of a saved state of 1,000 accounts from the opened list, proof included ÷ canonical JSON, one envelope of "
+        "that size written and read, strict JSON",
+        lambda run: run.saving.making,
+        floor=2,
+        goal=1.2,
+    ),
+    Figure(
+        "rewrap",
+        "CPU of 10,000 envelopes passed under another server key ÷ as many bare unwrap, wrap and two HMACs over those "
+        "bytes",
+        lambda run: run.saving.rewrap,
+        floor=3,
+        goal=1.5,
+    ),
+    Figure(
+        "proven_late",
+        f"seconds from an acknowledged change to a proven saved state that holds it, {load.PEOPLE} people of 100 "
+        f"accounts at two workers, a change every {load.EVERY:.0f} s each, p95 ÷ {PROVEN_WITHIN:.0f} s",
+        lambda run: Spread.exactly(run.kept.late / PROVEN_WITHIN),
+        floor=1,
+    ),
+    Figure(
+        "fault_ended",
+        f"seconds from the end of a fault of the store until every acknowledged change is in one, the last ÷ "
+        f"{FAULT_ENDED:.0f} s",
+        lambda run: Spread.exactly(run.kept.after_fault / FAULT_ENDED),
+        floor=1,
     ),
 )

@@ -156,6 +156,67 @@ def test_foreign_object_under_the_next_name_stays_and_is_passed_over(alice_phone
     assert [storage.backups().fetch(name) for name in foreign] == [b"of another time"] * 2
 
 
+@pytest.mark.row("T46")
+def test_foreign_object_is_still_there_when_what_was_passed_over_is_cleared_away(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    foreign = keeping.path(Generation(**{**_place(newest(backup)), "sequence": 2}))
+    storage.backups().create(foreign, b"of another time")
+    for name in ("one", "two"):
+        add(alice_phone, name)
+
+    keeping.tidy(timezone.now() + timedelta(hours=1))
+    add(alice_phone, "three")
+
+    assert storage.backups().fetch(foreign) == b"of another time"
+    assert set(backup.generations.values_list("state", flat=True)) == {Generation.State.PROVEN}
+
+
+@pytest.mark.row("T46")
+def test_number_below_what_lies_there_is_passed_over_though_its_name_is_free(alice_phone: Visitor) -> None:
+    """Records were put back whose numbers are long pruned: a restore without them takes the newest number."""
+    backup = turn_on(alice_phone)
+    foreign = keeping.path(Generation(**{**_place(newest(backup)), "sequence": 40}))
+    storage.backups().create(foreign, b"of another time")
+
+    add(alice_phone, "one")
+    backup.refresh_from_db()
+    taken = (backup.failure, newest(backup).sequence, backup.status(timezone.now()))
+    add(alice_phone, "two")
+
+    backup.refresh_from_db()
+    assert taken == (Cause.TAKEN, 1, Status.FAILING)
+    assert (backup.failure, newest(backup).sequence, len(contents(newest(backup)).entries)) == ("", 41, 2)
+
+
+def test_late_failure_of_an_older_one_is_none_of_a_backup_that_is_up_to_date(alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    add(alice_phone)
+
+    keeping.failed(backup, Cause.STORE, at=timezone.now())
+
+    backup.refresh_from_db()
+    assert (backup.failure, backup.status(timezone.now())) == ("", Status.PROTECTED)
+
+
+def test_one_that_another_took_the_place_of_stays_known_while_it_may_be_under_way(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    """Killed between writing and noting it, its writer leaves an object: whoever clears up must know of it."""
+    backup = turn_on(alice_phone)
+    faulty.next("create", storage.Cause.UNREACHABLE)
+    add(alice_phone, "one")
+    one = backup.generations.get(sequence=2)
+    data = bytes(one.waiting)
+    backup.generations.filter(pk=one.pk).update(tried_at=None)
+
+    add(alice_phone, "two")
+    storage.backups().create(keeping.path(one), data)  # By the writer that is killed now.
+    keeping.tidy(timezone.now() + timedelta(minutes=6))
+
+    assert [entry.sequence for entry in backup.generations.order_by("sequence")] == [1, 3]
+    assert support.stored() == [keeping.path(entry) for entry in backup.generations.order_by("sequence")]
+
+
 def _place(one: Generation) -> dict[str, object]:
     return {"recovery_account": one.recovery_account, "stream": one.stream, "kid": one.kid}
 

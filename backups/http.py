@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -10,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 
 from accounts.http import UserRequest, View, go, said
-from accounts.models import Device, User
+from accounts.models import Device
 from accounts.services import devices, vaults
 from accounts.services.vaults import OpenVault
 from accounts.vault.errors import Damaged
@@ -76,11 +75,3 @@ def not_on(request: HttpRequest) -> HttpResponse:
     """What a page is answered with that came too late: in another tab it is off already."""
     said(request, _("Cloud Backup is off."), error=True)
     return go(request, "backups:status")
-
-
-def only_if_person_stays(user: User) -> bool:
-    """Whether backups may still be turned on and changed: nothing is, while the person leaves."""
-    return user.deletes_at is None
-
-
-Answer = Callable[..., HttpResponse]

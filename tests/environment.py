@@ -54,14 +54,10 @@ def prepare() -> None:
         # Playwright runs an event loop in the thread of the tests; Django would refuse the database there.
         DJANGO_ALLOW_ASYNC_UNSAFE="1",
     )
-    for role in ("MICROSOFT", "APPLE"):  # Each mapped to an issuer that nobody asks; who asks one starts it.
-        os.environ.update(
-            {
-                f"ROLE_{role}_ISSUER": f"https://{role.lower()}.example/v2.0",
-                f"ROLE_{role}_CLIENT_ID": "authweb",
-                f"ROLE_{role}_CLIENT_SECRET": "not a secret",
-            }
-        )
+    # Nobody asks these; a test whose browser goes to a provider starts one, and maps the roles to it.
+    for role in ("MICROSOFT", "APPLE"):
+        os.environ.update({f"ROLE_{role}_CLIENT_ID": "authweb", f"ROLE_{role}_CLIENT_SECRET": "not a secret"})
+    os.environ["ROLE_APPLE_ISSUER"] = "https://apple.example"
     if os.environ.get(DATABASE):
         os.environ["DATABASE_URL"] = os.environ[DATABASE]
 

@@ -16,14 +16,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import arrivals
-from accounts.models import Device, DeviceType, KeySlot, SlotKind, User, Vault
+from accounts.models import Device, DeviceType, IdentityProof, KeySlot, SlotKind, User, Vault
 from accounts.roles import Role
-from accounts.services import approvals, attempts, devices, identity, keyring, vaults
+from accounts.services import approvals, attempts, devices, keyring, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
 from accounts.services.identity import Identity, Purpose
 from accounts.services.vaults import OpenVault
-from accounts.vault import keys
+from accounts.vault import encoding, keys
 from accounts.vault.entry import Entry, Type
 from accounts.vault.keys import DeviceCookie, Secret
 from accounts.vault.list import BackupKey, Protection
@@ -210,9 +210,25 @@ def proven(
     """The id of a proof as the ceremony at a provider leaves it; without a target of theirs it is for their list."""
     made = who or person(role=role_of_device(visitor))
     made = replace(made, signed_in_at=at or timezone.now())
-    proof = identity._Proof(visitor.user.pk, purpose, target or str(vault_of(visitor).pk), made)
-    identity.PROOFS[proof.pk] = proof
+    proof = IdentityProof(
+        user=visitor.user,
+        role=made.role,
+        purpose=purpose,
+        target=target or str(vault_of(visitor).pk),
+        nonce=bytes(32),
+        state=IdentityProof.State.PROVEN,
+        signed_in_at=made.signed_in_at,
+        made_at=made.signed_in_at,
+    )
+    said = {"issuer": made.issuer, "uid": made.uid, "label": made.label}
+    proof.sealed_identity = keyring.seal("proof", proof.pk.bytes, encoding.canonical(said))
+    proof.save(force_insert=True)
     return str(proof.pk)
+
+
+def begun() -> IdentityProof:
+    """The proof that was begun last."""
+    return IdentityProof.objects.latest("made_at")
 
 
 def role_of_device(visitor: Visitor) -> Role:

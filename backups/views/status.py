@@ -24,7 +24,6 @@ from backups.states import (
     ACCOUNTS,
     IMPORTANT,
     IMPORTANT_OF,
-    NOTHING_OPENS,
     OPENS_WITH,
     PROBLEMS,
     PROTECTIONS,
@@ -223,7 +222,6 @@ def problem(request: BackupRequest, reference: str) -> HttpResponse:
         "account": known,
         "is_on": is_on,
         "list_open": vault is not None,
-        "nothing_opens": NOTHING_OPENS,
     }
     return page(request, "backups/problem.html", context)
 

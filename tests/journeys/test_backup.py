@@ -30,7 +30,7 @@ STATUS, ON = reverse("backups:status"), reverse("backups:on")
 def _own_store(settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     if "backups" in settings.STORAGES:
-        store = {**settings.STORAGES["backups"], "OPTIONS": {"location": tmp_path / "backups"}}
+        store = {**settings.STORAGES["backups"], "OPTIONS": {"location": tmp_path / "backups", "make": True}}
         settings.STORAGES = {**settings.STORAGES, "backups": store}
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import SlotKind
-from accounts.services import held_keys, identity
+from accounts.services import held_keys
 from accounts.services.identity import Purpose
 from accounts.vault.entry import Kind
 from accounts.vault.list import Protection
@@ -158,16 +158,16 @@ def test_delete_now_without_the_open_list_takes_a_proof_of_the_recovery_account(
         elsewhere.client.post(DELETE, asked | {"proof": proof})
     stays = Generation.objects.count()
     elsewhere.client.post(reverse("backups:delete-sign-in"), asked)
-    begun = identity.BEGUN[-1]
+    begun = factories.begun()
     right = factories.proven(android, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk))
-    shown = elsewhere.client.get(f"{begun['back']}&proof={right}")
+    shown = elsewhere.client.get(f"{begun.back}&proof={right}")
     elsewhere.client.post(DELETE, asked | {"proof": right})
 
     assert buttons(page) == ["Cancel", "Sign in"]
     assert without.headers["Location"] == f"{DELETE}?backup={backup.pk}"
     assert stays == 1
-    assert (begun["purpose"], begun["target"]) == (Purpose.RECOVERY_DELETE, str(backup.pk))
-    assert begun["expected"] == bytes(backup.recovery_account.tag)  # type: ignore[union-attr]
+    assert (begun.purpose, begun.target) == (Purpose.RECOVERY_DELETE, str(backup.pk))
+    assert bytes(begun.expected or b"") == bytes(backup.recovery_account.tag)  # type: ignore[union-attr]
     assert buttons(shown) == ["Cancel", "Delete now"]
     assert Generation.objects.count() == 0
 

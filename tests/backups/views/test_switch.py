@@ -18,8 +18,7 @@ from django.utils import timezone
 
 from accounts.models import SlotKind
 from accounts.roles import Role
-from accounts.services import identity
-from accounts.services.identity import Purpose, TooManyProofs
+from accounts.services.identity import Purpose
 from accounts.vault.entry import Kind
 from backups.models import Backup, Cause, Generation, Status
 from backups.services import switching
@@ -62,11 +61,6 @@ def ok(visitor: Visitor, proof: str, *, to: str = ON, **fields: str) -> HttpResp
 def rows() -> tuple[int, int]:
     """How many backups and saved states there are."""
     return Backup.objects.exclude(stream="").count(), Generation.objects.count()
-
-
-def begun() -> dict[str, object]:
-    """What the last proof was asked for."""
-    return identity.BEGUN[-1]
 
 
 # -- Android, computer ------------------------------------------------------------------------------------------------
@@ -136,7 +130,7 @@ def test_provider_follows_type_and_date_and_work_is_never_offered(
 @pytest.mark.article("S-29")
 def test_nothing_is_written_before_ok_and_the_first_state_is_proven_after_it(android: Visitor) -> None:
     to_provider = android.client.post(SIGN_IN, {"role": "microsoft"})
-    asked = begun()
+    asked = factories.begun()
     proof = factories.proven(android, who=factories.person("a.wunderlich@outlook.example"))
     page = android.client.get(f"{ON}?proof={proof}")
     before = rows()
@@ -144,8 +138,8 @@ def test_nothing_is_written_before_ok_and_the_first_state_is_proven_after_it(and
     answer = ok(android, proof)
 
     assert 'http-equiv="refresh"' in to_provider.content.decode()
-    assert (asked["purpose"], asked["back"]) == (Purpose.RECOVERY_CHOOSE, ON)
-    assert asked["target"] == str(android.vault.row.pk)
+    assert (asked.purpose, asked.back) == (Purpose.RECOVERY_CHOOSE, ON)
+    assert asked.target == str(android.vault.row.pk)
     assert "Restoring always asks for a sign-in to a.wunderlich@outlook.example." in text(page)
     assert before == (0, 0)
     assert answer.headers["Location"] == DONE
@@ -171,18 +165,18 @@ def test_continue_means_the_account_that_is_known_and_change_any_of_the_role(and
     page = android.client.get(ON)
 
     android.client.post(SIGN_IN, {"for": "backup", "continue": "1"})
-    known = begun()
+    known = factories.begun()
     android.client.post(SIGN_IN, {"for": "backup", "role": "microsoft"})
-    another = begun()
+    another = factories.begun()
 
     assert buttons(page) == ["Continue", "Change account"]
     assert "a…@outlook.example Microsoft personal account" in text(page)
-    assert (known["purpose"], known["expected"], known["wanted"]) == (
+    assert (known.purpose, bytes(known.expected), known.wanted) == (
         Purpose.RECOVERY_CONTINUE,
         bytes(backup.recovery_account.tag),  # type: ignore[union-attr]
         "a…@outlook.example",
     )
-    assert (another["purpose"], another["expected"]) == (Purpose.RECOVERY_CHOOSE, None)
+    assert (another.purpose, another.expected) == (Purpose.RECOVERY_CHOOSE, None)
 
 
 @pytest.mark.article("S-48")
@@ -436,9 +430,11 @@ def test_proof_too_old_of_another_person_or_for_another_list_is_none(android: Vi
 
 
 def test_eleventh_sign_in_is_refused_with_its_time(android: Visitor) -> None:
-    identity.FAILING.append(TooManyProofs(datetime(2026, 5, 3, 14, 2, tzinfo=UTC)))
-
-    answer = android.client.post(SIGN_IN, {"role": "microsoft"}, follow=True)
+    with time_machine.travel(datetime(2026, 5, 3, 13, 52, tzinfo=UTC), tick=False):
+        fresh = factories.enrolled("carol@example.org", name="Pixel", type="android")
+        for _ in range(10):
+            factories.proven(fresh)
+        answer = fresh.client.post(SIGN_IN, {"role": "microsoft"}, follow=True)
 
     assert "The next is possible on Sunday at 14:02 UTC." in answer.content.decode().replace("Sunday, 3 May", "Sunday")
 
@@ -527,7 +523,7 @@ def test_person_who_leaves_turns_nothing_on(android: Visitor) -> None:
 def test_change_of_account_is_one_act_and_the_former_backup_waits_for_undo(android: Visitor) -> None:
     old = factories.backed_up(android, who=factories.person("a@outlook.example"))
     android.client.post(SIGN_IN, {"for": "backup-account", "role": "microsoft"})
-    back = begun()["back"]
+    back = factories.begun().back
     proof = factories.proven(android, who=factories.person("b@outlook.example"))
     page = android.client.get(f"{ACCOUNT}?proof={proof}")
 

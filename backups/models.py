@@ -96,6 +96,8 @@ class Backup(models.Model):
     recovery_account = models.ForeignKey(
         RecoveryAccount, models.RESTRICT, null=True, related_name="backups", verbose_name=_("recovery account")
     )
+    # Fingerprint of list and recovery account, by a server key: who writes rows sends it to no account of their own.
+    bound = models.BinaryField(max_length=32, default=bytes)
     stream = models.CharField(max_length=16, blank=True)
     device_name = models.CharField(_("made on"), max_length=64, blank=True)
     protection = models.CharField(_("protection"), max_length=7, choices=[(p.value, p.value) for p in Protection])

@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
             name="Backup",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("bound", models.BinaryField(default=bytes, max_length=32)),
                 ("stream", models.CharField(blank=True, max_length=16)),
                 ("device_name", models.CharField(blank=True, max_length=64, verbose_name="made on")),
                 (

@@ -7,10 +7,12 @@ the change of the list.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -31,7 +33,7 @@ from backups import envelope
 from backups.contents import Contents
 from backups.contents import prove as prove_contents
 from backups.envelope import Place, StoreKey
-from backups.models import Backup, Cause, Generation
+from backups.models import Backup, Cause, Generation, RecoveryAccount
 from backups.services import keeping
 
 logger = logging.getLogger(__name__)
@@ -87,8 +89,12 @@ def make(backup: Backup, accounts: AccountList, *, at: datetime, counter_only: b
     backup_keys = _backup_keys(accounts)
     try:
         kid, key = keyring.keyring().newest(KeyRole.STORE)
+        of_list = backup.vault_id or backup.former_of_id
+        is_bound = of_list is not None and hmac.compare_digest(bytes(backup.bound), bound(of_list, account))
     except ImproperlyConfigured:
         raise NotMade(Cause.KEYS) from None
+    if not is_bound:
+        raise NotMade(Cause.OTHER_IDENTITY)
     place = Place(bytes(account.name), bytes.fromhex(backup.stream), backup.high_water + 1)
     contents = Contents.of_list(
         accounts,
@@ -151,6 +157,15 @@ def fell_behind(backup: Backup, cause: Cause, *, at: datetime) -> None:
     backup.behind_changes += 1
     backup.save(update_fields=["behind_since", "behind_changes"])
     keeping.failed(backup, cause, at=at)
+
+
+def bound(list_id: UUID, account: RecoveryAccount) -> bytes:
+    """By what a backup is known to be of this list, under this recovery account: neither is believed from rows alone.
+
+    Raises ImproperlyConfigured where the server keys file lacks the key that named the account.
+    """
+    key = keyring.keyring().get(KeyRole.NAME, account.kid)
+    return keys.fingerprint(key, "authweb/backup/1/bound", list_id.bytes, bytes(account.name))
 
 
 def new_stream() -> str:

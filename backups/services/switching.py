@@ -216,6 +216,7 @@ def change_account(vault: OpenVault, person: Identity, protection: Protection, *
         raise NotOn
     if _is_of(old.recovery_account, person, vault.device.type):
         RecoveryAccount.objects.filter(pk=old.recovery_account.pk).update(label=person.masked, proven_at=at)
+        Backup.objects.filter(pk=old.pk).update(bound=making.bound(vault.row.pk, old.recovery_account))
         return protect(vault, protection, at=at)
     _check_protection(vaults.read(vault), protection)
     try:
@@ -284,7 +285,10 @@ def back_up(vault: OpenVault, *, at: datetime) -> Backup:
 
 
 def _begin(backup: Backup, account: RecoveryAccount, device: Device, *, at: datetime) -> None:
+    of_list = backup.vault_id or backup.former_of_id
+    assert of_list is not None  # noqa: S101 - a backup begins as one of a list
     backup.recovery_account, backup.stream = account, making.new_stream()
+    backup.bound = making.bound(of_list, account)
     backup.device_name, backup.on_at, backup.deletes_at = device.name, at, None
     backup.high_water = backup.accepted = backup.whole = backup.named = backup.behind_changes = 0
     backup.saved_at = backup.checked_at = backup.behind_since = backup.behind_told_at = backup.retry_at = None
@@ -464,6 +468,7 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> None:
         return
     row.recovery_account = row.on_at = row.deletes_at = row.saved_at = row.checked_at = row.shrunk_from = None
     row.behind_since = row.behind_told_at = row.retry_at = None
+    row.bound = b""
     row.stream = row.device_name = row.protection = row.failure = row.reference = ""
     row.high_water = row.accepted = row.whole = row.named = row.behind_changes = 0
     row.save()

@@ -25,7 +25,7 @@ from accounts.vault.keys import Secret
 from accounts.vault.list import BackupKey, Protection
 from backups import envelope, storage
 from backups.envelope import Place
-from backups.models import Backup, Generation, RecoveryAccount
+from backups.models import Backup, Cause, Generation, RecoveryAccount
 from backups.names import Name
 from backups.services import keeping, making
 from tests import factories
@@ -241,8 +241,10 @@ def scribble(chance: random.Random) -> str:
     return f"{model.__name__}.{field.attname}"
 
 
-def weaker(before: set[str], held: tuple[BackupKey, ...]) -> list[str]:
-    """New objects of the store that the server's keys alone open, or that have any other way in than these keys."""
+def weaker(before: set[str], held: tuple[BackupKey, ...], ctx: bytes) -> list[str]:
+    """New objects of the store that the server's keys alone open, that have any other way in than these keys, or that
+    lie under another recovery account.
+    """
     found = []
     for name in set(support.stored()) - before:
         data, place = storage.backups().fetch(name), Name.parse(name).place
@@ -251,7 +253,7 @@ def weaker(before: set[str], held: tuple[BackupKey, ...]) -> list[str]:
         is_held = ways == [(key.kind, key.hint.reveal()) for key in held] and all(
             _unwraps(key.key, slot.wrapped) for key, slot in zip(held, slots, strict=True)
         )
-        if not ways or not is_held:
+        if not ways or not is_held or place.ctx != ctx:
             found.append(name)
     return found
 
@@ -264,7 +266,7 @@ def test_whatever_is_written_into_the_rows_no_backup_becomes_weaker(
     amount: Callable[..., int],
 ) -> None:
     chance = random.Random(43)
-    held = vaults.read(alice_phone.vault).backup_keys
+    held, ctx = vaults.read(alice_phone.vault).backup_keys, ctx_of(saved["words and a passkey"])
     written, made = [], 0
     for _ in range(amount(short=200, long=20_000)):
         before = set(support.stored())
@@ -276,7 +278,7 @@ def test_whatever_is_written_into_the_rows_no_backup_becomes_weaker(
                 break
             with django_capture_on_commit_callbacks(execute=True):
                 factories.create_entry(on=alice_phone, name=secrets.token_hex(8))
-            assert weaker(before, held) == [], written[-1]
+            assert weaker(before, held, ctx) == [], written[-1]
             made += len(set(support.stored()) - before)
         for name in set(support.stored()) - before:
             storage.backups().remove(name)
@@ -292,6 +294,43 @@ def _undone() -> Iterator[None]:
         transaction.set_rollback(True)
 
 
+def ctx_of(backup: Backup) -> bytes:
+    """Under which name it lies."""
+    assert backup.recovery_account is not None
+    return bytes(backup.recovery_account.name)
+
+
+@pytest.mark.row("T43")
+@pytest.mark.parametrize("by", ["pointing to another row", "another name in the row", "another list's backup"])
+def test_backup_is_sent_to_nobody_elses_recovery_account(
+    by: str,
+    bob: Visitor,
+    saved: dict[str, Backup],
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]],
+) -> None:
+    """Who writes the database and owns a recovery account here would else restore another's list by signing in."""
+    victims, own = saved["the sign-in"], saved["a passkey"]
+    account = victims.recovery_account
+    assert account is not None
+    if by == "pointing to another row":
+        Backup.objects.filter(pk=victims.pk).update(recovery_account=own.recovery_account)
+    elif by == "another name in the row":
+        Backup.objects.filter(pk=own.pk).update(deletes_at=None)
+        RecoveryAccount.objects.filter(pk=account.pk).update(name=ctx_of(own))
+    else:
+        Backup.objects.filter(pk=victims.pk).update(vault=None)
+        Backup.objects.filter(pk=own.pk).update(vault=victims.vault)
+    before = set(support.stored())
+
+    with django_capture_on_commit_callbacks(execute=True):
+        factories.create_entry(on=bob, name="after that")
+
+    assert set(support.stored()) - before == set()
+    backup = Backup.objects.get(vault=victims.vault)
+    assert backup.failure == Cause.OTHER_IDENTITY
+    assert [entry.name for entry in bob.entries] == ["alice@example.org", "after that"]
+
+
 @pytest.mark.row("T43")
 def test_weaker_backup_and_planted_key_are_noticed(alice_phone: Visitor, saved: dict[str, Backup]) -> None:
     """The control: what would be made of columns that are believed."""
@@ -301,9 +340,13 @@ def test_weaker_backup_and_planted_key_are_noticed(alice_phone: Visitor, saved: 
     for naive in (accounts.protected_by(Protection.SIGN_IN), accounts.with_backup_key(planted)):
         before = set(support.stored())
         keeping.send(_made(backup, naive), at=timezone.now())
-        noticed.append(len(weaker(before, accounts.backup_keys)))
+        noticed.append(len(weaker(before, accounts.backup_keys, ctx_of(backup))))
 
-    assert noticed == [1, 1]
+    before = set(support.stored())
+    keeping.send(_made(backup, accounts), at=timezone.now())
+    noticed.append(len(weaker(before, accounts.backup_keys, bytes(32))))
+
+    assert noticed == [1, 1, 1]
 
 
 def _made(backup: Backup, accounts: Any) -> Backup:

@@ -103,6 +103,7 @@ class Between:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
             timeout = 5
 
             def do(self) -> None:

@@ -66,9 +66,12 @@ class Careful:
             self.store.remove(generation("00" * 8, sequence - _KEPT))
 
     def read(self) -> list[int | None]:
-        """What lies there; what was begun is cleared away, as `tidy` does later on."""
-        found = [whole(self.store.fetch(name)) for name in self.store.names()]
+        """What lies there; what was begun and what is old is cleared away, as `tidy` does later on."""
+        names = list(self.store.names())
+        found = [whole(self.store.fetch(name)) for name in names]
         self.store.sweep(datetime.now(UTC))
+        for name in names[:-_KEPT]:
+            self.store.remove(name)
         return found
 
 
@@ -104,12 +107,13 @@ class Lane:
 
     def _begin(self) -> None:
         self._pipe, told = os.pipe()
+        ours = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             with contextlib.suppress(BaseException):
                 writer = self.make(self.folder)
                 sequence = max(writer.last(), self.acknowledged)
-                while True:
+                while os.getppid() == ours:  # Whoever kills and looks may be ended too.
                     sequence += 1
                     writer.write(sequence)
                     os.write(told, sequence.to_bytes(_NUMBER, "big"))

@@ -124,9 +124,9 @@ def test_name_of_a_token_in_the_cache_would_tell_the_tenant(
     alice: Visitor, roles: Roles, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The control: allauth notes each token by its issuer."""
-    from django.core.cache import cache  # noqa: PLC0415 - the one that this test changes
+    from django.core.cache import caches  # noqa: PLC0415 - the one that this test changes
 
-    monkeypatch.setattr(cache, "key_func", lambda key, prefix, version: f"{prefix}:{version}:{key}")
+    monkeypatch.setattr(caches["default"], "key_func", lambda key, prefix, version: f"{prefix}:{version}:{key}")
 
     proven(alice, Role.ENTRA, Purpose.ACCOUNT_ADD)
 

@@ -159,7 +159,7 @@ def test_hours_of_grace_are_a_number_in_bounds() -> None:
 
 
 def test_production_with_a_bucket_has_nothing_to_say() -> None:
-    done = checked(**BUCKET)
+    done = checked(**BUCKET, ROLE_MICROSOFT_CLIENT_ID="id", ROLE_MICROSOFT_CLIENT_SECRET="secret")
 
     assert (done.returncode, done.stderr) == (0, "")
 

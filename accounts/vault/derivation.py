@@ -30,6 +30,7 @@ class Label(StrEnum):
     BACKUP_SERVER = "authweb/backup/1/server"  # ctx
     BACKUP_MAC = "authweb/backup/1/mac"
     BACKUP_CTX = "authweb/backup/1/ctx"
+    BACKUP_BOUND = "authweb/backup/1/bound"  # list, ctx
     BACKUP_SS = "authweb/backup/1/ss"  # ctx, stream, sequence u64, SHA-256(lp(slots, padded contents))
     BACKUP_SLOTS = "authweb/backup/1/slots"  # ctx, stream, sequence u64
     BACKUP_BODY = "authweb/backup/1/body"  # ctx, stream, sequence u64, sealed slots

@@ -26,8 +26,8 @@ from accounts.services import keyring, vaults
 from accounts.vault import keys
 from accounts.vault.entry import Type
 from accounts.vault.errors import VaultError
+from accounts.vault.keys import Label, Secret
 from accounts.vault.keys import Role as KeyRole
-from accounts.vault.keys import Secret
 from accounts.vault.list import AccountList, BackupKey, Protection
 from backups import envelope
 from backups.contents import Contents
@@ -165,7 +165,7 @@ def bound(list_id: UUID, account: RecoveryAccount) -> bytes:
     Raises ImproperlyConfigured where the server keys file lacks the key that named the account.
     """
     key = keyring.keyring().get(KeyRole.NAME, account.kid)
-    return keys.fingerprint(key, "authweb/backup/1/bound", list_id.bytes, bytes(account.name))
+    return keys.fingerprint(key, Label.BACKUP_BOUND, list_id.bytes, bytes(account.name))
 
 
 def new_stream() -> str:

@@ -172,6 +172,7 @@ def test_activity_in_the_document_is_the_table() -> None:
         "count": 2,
         "role": "microsoft",
         "reason": "cancelled",
+        "account": "a…@outlook.com",
     }
 
     assert rows_of((ROOT / "docs/activity.md").read_text()) == [

@@ -14,7 +14,7 @@ MARK = re.compile(r"pytest\.mark\.row\(\"([AT]\d+)\"\)")
 # swapped places, what words cost and how often they are tried, the dump as a test of words, the browser after sign-out.
 # Backups: what a holder of the MAC key alters, vectors and the opener; each altered bit, what is planted, sizes.
 # Of the store of backups: writers that are killed, the order in which they write, faults, writers of one stream.
-# Of Cloud Backup: a server that is killed, columns written at random, keys that were removed; the disk with server keys.
+# Of Cloud Backup: a server that is killed, columns written at random, removed keys; the disk with server keys.
 ROWS = {
     *("T1", "T2", "T3", "T4", "T5", "T6", "T8", "T10", "T11", "T16"),
     *("T25", "T26", "T27", "T29", "T30", "T31", "T32", "T33", "T34", "T36", "T38", "T39", "T40", "T46"),

@@ -38,13 +38,15 @@ SERVE = (sys.executable, "-m", "authweb.demo.provider.serve")
 class Provider:
     """The three issuers, listening; `began` is how long that took, in seconds. Alone: Authweb itself is not there.
 
-    With `port`, and not entered, those of a demo that has that port and runs already.
+    With `port`, and not entered, those of a demo that has that port and runs already. With `site`, they answer an
+    Authweb that has another address than the demo's.
     """
 
-    def __init__(self, directory: Path, *, port: int = 0) -> None:
+    def __init__(self, directory: Path, *, port: int = 0, site: str = "") -> None:
         self.port = port or processes.free_port(and_next=PORTS - 1)
+        self.site = site or f"http://localhost:{self.port}"
         self.settings = {"DEBUG": "1", "DEMO": "1", "PORT": str(self.port), "DATA_DIR": str(directory)}
-        self.site = f"http://localhost:{self.port}"
+        self.settings |= {"SITE_URL": self.site}
         self._used: set[tuple[str, str]] = set()
 
     def __enter__(self) -> Self:

@@ -7,11 +7,16 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.core import context
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.adapter import get_adapter
+from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from allauth.mfa.webauthn import forms as of_allauth
 from django import forms
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
@@ -79,6 +84,40 @@ class TurnOnCodesForm(ActivateTOTPForm):
         super().__init__(*args, **kwargs)
         if shown and not self.is_bound:
             self.secret = context.request.session[SECRET_SESSION_KEY] = shown
+
+    def clean_code(self) -> str:
+        """The first code, which counts here and nowhere else. Raises ValidationError."""
+        code: str = super().clean_code()
+        _taken(self.user.pk, code)
+        return code
+
+
+class _Once:
+    """A one-time code is taken once, at whichever form, for as long as it counts.
+
+    allauth remembers a used one for its own half minute, and takes those of the half minutes around it as well.
+    """
+
+    def clean_code(self) -> str:
+        """The code. Raises ValidationError where it is not one of now, or was used."""
+        code: str = super().clean_code()  # type: ignore[misc]
+        of_totp = self.authenticator.type == Authenticator.Type.TOTP  # type: ignore[attr-defined]
+        if of_totp and not _taken(self.user.pk, code):  # type: ignore[attr-defined]
+            raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+def _taken(user_id: Any, code: str) -> bool:
+    counts = (2 * mfa_settings.TOTP_TOLERANCE + 1) * mfa_settings.TOTP_PERIOD
+    return bool(cache.add(f"code-used:{user_id}:{normalize_user_code(code)}", True, timeout=counts))
+
+
+class SignInByCodeForm(_Once, AuthenticateForm):
+    """The second factor at a sign-in: a one-time code or a recovery code."""
+
+
+class SignInAgainByCodeForm(_Once, ReauthenticateForm):
+    """The same, asked again."""
 
 
 class AddPasskeyForm(of_allauth.AddWebAuthnForm):

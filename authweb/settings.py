@@ -205,6 +205,8 @@ MFA_PASSKEY_LOGIN_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
 MFA_PASSKEY_SIGNUP_ENABLED = "webauthn" in MFA_SUPPORTED_TYPES
 MFA_FORMS = {
     "activate_totp": "accounts.forms_sign_in.TurnOnCodesForm",
+    "authenticate": "accounts.forms_sign_in.SignInByCodeForm",
+    "reauthenticate": "accounts.forms_sign_in.SignInAgainByCodeForm",
     "add_webauthn": "accounts.forms_sign_in.AddPasskeyForm",
     "signup_webauthn": "accounts.forms_sign_in.SignUpByPasskeyForm",
     "authenticate_webauthn": "accounts.forms_sign_in.AuthenticateByPasskeyForm",

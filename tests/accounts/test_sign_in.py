@@ -205,6 +205,36 @@ def test_code_of_the_second_factor_counts_once(alice):
     assert Tag.FACTOR_FAILED in tags(alice.user)
 
 
+@pytest.mark.parametrize("spelt", ["{}{}", "{} {}", "{}-{}"])
+def test_code_counts_once_for_as_long_as_it_is_taken(alice, spelt):
+    """Ahead of its half minute, and after it: allauth has forgotten by then that it was used."""
+    secret, at = turn_totp_on(alice), timezone.now().timestamp() // 30 * 30 + 120
+    code = pyotp.TOTP(secret).at(at + 30)
+    outcomes = []
+    for later in (0, 31, 60):
+        with time_machine.travel(at + later, tick=False):
+            client = Client()
+            client.post(LOGIN, {"login": "alice@example.org", "password": PASSWORD})
+            client.post(reverse("mfa_authenticate"), {"code": code if not later else spelt.format(code[:3], code[3:])})
+            outcomes.append(is_signed_in(client))
+
+    assert outcomes == [True, False, False]
+
+
+def test_code_used_at_a_sign_in_is_not_taken_again_for_a_fresh_one(alice):
+    secret, at = turn_totp_on(alice), timezone.now().timestamp() // 30 * 30 + 120
+    code = pyotp.TOTP(secret).at(at + 30)
+    client = Client()
+    with time_machine.travel(at, tick=False):
+        client.post(LOGIN, {"login": "alice@example.org", "password": PASSWORD})
+        client.post(reverse("mfa_authenticate"), {"code": code})
+    with time_machine.travel(at + 31, tick=False):
+        again = client.post(reverse("mfa_reauthenticate"), {"code": code})
+        other = client.post(reverse("mfa_reauthenticate"), {"code": pyotp.TOTP(secret).at(at + 60)})
+
+    assert (again.status_code, other.status_code) == (200, 302)
+
+
 def test_recovery_code_stands_in_for_the_second_factor_once(alice):
     turn_totp_on(alice)
     codes = Authenticator.objects.get(user=alice.user, type="recovery_codes").wrap().get_unused_codes()

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from allauth.account.forms import LoginForm
+from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm
 from django import forms
@@ -40,7 +41,7 @@ class CodeForm(AuthenticateForm):
     def clean_code(self) -> str:
         """The code. Raises ValidationError where it is not one of now, or was used."""
         code: str = super().clean_code()
-        if not cache.add(f"used:{self.user.pk}:{''.join(code.split())}", True, timeout=_CODE_COUNTS):
+        if not cache.add(f"used:{self.user.pk}:{normalize_user_code(code)}", True, timeout=_CODE_COUNTS):
             raise get_adapter().validation_error("incorrect_code")
         return code
 

@@ -91,7 +91,7 @@ class Backup(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="backups", verbose_name=_("user"))
-    vault = models.OneToOneField(Vault, models.CASCADE, null=True, related_name="backup")
+    vault = models.OneToOneField(Vault, models.SET_NULL, null=True, related_name="backup")
     former_of = models.ForeignKey(Vault, models.SET_NULL, null=True, related_name="former_backups")
     recovery_account = models.ForeignKey(
         RecoveryAccount, models.RESTRICT, null=True, related_name="backups", verbose_name=_("recovery account")

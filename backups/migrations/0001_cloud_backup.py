@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                     "vault",
                     models.OneToOneField(
                         null=True,
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.SET_NULL,
                         related_name="backup",
                         to="accounts.vault",
                     ),

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import F, Q
@@ -35,6 +36,7 @@ NEWEST_KEPT = 3
 DAYS_KEPT = 7
 BEHIND_TOLD_AFTER = timedelta(days=7)
 _AGAIN_AFTER = timedelta(seconds=20)  # With `tidy` every 30 s all is tried again within 50 s.
+_LOOKED_AT = 100  # Of so many objects that stand above what the records know, the newest whole one is looked for.
 _IN_FLIGHT = timedelta(minutes=5)  # What another took the place of may still be under way so long.
 
 
@@ -123,13 +125,28 @@ def newest_number(account: RecoveryAccount, stream: str) -> int:
     return max([name.sequence for name in _named(bytes(account.name), stream)], default=0)
 
 
+def newest_whole(account: RecoveryAccount, stream: str, *, above: int) -> int:
+    """The newest number above another under which a saved state lies that this server made; else that other.
+
+    A name alone says nothing: whoever writes to the store gives any. Raises StoreFailed.
+    """
+    higher = [name for name in _named(bytes(account.name), stream) if name.sequence > above]
+    for name in sorted(higher, key=lambda name: name.sequence, reverse=True)[:_LOOKED_AT]:
+        try:
+            envelope.verify(storage.backups().fetch(name.path), name.place, server_key)
+        except (NotStored, VaultError):
+            continue
+        return name.sequence
+    return above
+
+
 def _is_overtaken(one: Generation) -> bool:
     """Whether something newer lies there than these records ever gave a number to: they were put back.
 
     A restore that has the store alone takes the newest number, and must find the newest list under it.
     """
     given = Backup.objects.filter(generations=one.pk).values_list("high_water", flat=True).first()
-    return given is not None and newest_number(one.recovery_account, one.stream) > given
+    return given is not None and newest_whole(one.recovery_account, one.stream, above=given) > given
 
 
 def proven(one: Generation, *, at: datetime) -> None:
@@ -193,7 +210,7 @@ def _pass_over(backup: Backup, one: Generation) -> None:
     Of the saved state nothing stays: what lies under its name is another's, and is not ours to delete.
     """
     try:
-        newest = newest_number(one.recovery_account, one.stream)
+        newest = newest_whole(one.recovery_account, one.stream, above=one.sequence)
     except StoreFailed:
         newest = one.sequence
     Backup.objects.filter(pk=backup.pk, high_water__lt=newest).update(high_water=newest)
@@ -365,7 +382,16 @@ def retry(at: datetime) -> int:
     """Send what still waits, each backup at its time. Returns how many are up to date now."""
     waiting = Backup.objects.filter(generations__state=Generation.State.WAITING, deletes_at=None)
     due = waiting.filter(Q(retry_at=None) | Q(retry_at__lte=at)).distinct()
-    return sum(send(backup, at=at) for backup in due.select_related("recovery_account", "user"))
+    sent, failing = 0, 0
+    for backup in due.select_related("recovery_account", "user"):
+        try:
+            sent += send(backup, at=at)
+        except Exception as error:  # One that fails holds back no other.
+            logger.error("A saved state was not sent: %s", type(error).__name__, exc_info=error)
+            failing += 1
+    if failing:
+        raise NotAllDone
+    return sent
 
 
 def read_again(at: datetime) -> int:
@@ -377,6 +403,8 @@ def read_again(at: datetime) -> int:
             whole += check(backup, at=at)
         except StoreFailed as error:
             logger.warning("A backup could not be read again: %s", error.cause.value)
+        except Exception as error:  # One that fails holds back no other.
+            logger.error("A backup could not be read again: %s", type(error).__name__, exc_info=error)
     return whole
 
 
@@ -384,11 +412,23 @@ def tidy(at: datetime) -> int:
     """Delete what a newer saved state took the place of, and what killed writers left. Returns how many."""
     over = Generation.objects.filter(state=Generation.State.SUPERSEDED, made_at__lt=at - _IN_FLIGHT)
     backups = Backup.objects.filter(pk__in=over.values("backup"), deletes_at=None)
-    pruned = sum(prune(backup.pk, at=at) for backup in backups)
+    pruned = sum(prune(backup.pk, at=at) for backup in backups) + _let_go(at)
     try:
         return pruned + storage.backups().sweep(at - timedelta(hours=1))
     except StoreFailed:
         return pruned
+
+
+def _let_go(at: datetime) -> int:
+    """What was pinned for a decision that was made a grace ago is pinned no longer. How many went with it."""
+    pinned = Backup.objects.filter(generations__pinned=True, shrunk_from=None, deletes_at=None).distinct()
+    gone = 0
+    for backup in pinned.select_related("user"):
+        said = backup.user.events.filter(tag=Tag.BACKUP_ACCEPTED, facts__backup=str(backup.pk))
+        if not said.filter(at__gt=at - settings.BACKUP_GRACE).exists():
+            backup.generations.filter(pinned=True).update(pinned=False)
+            gone += prune(backup.pk, at=at)
+    return gone
 
 
 def tell_who_is_behind(at: datetime) -> int:

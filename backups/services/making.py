@@ -57,7 +57,7 @@ def on_changed(sender: Any, *, vault: Vault, before: AccountList, after: Account
     backup = rows.filter(vault=vault).first()
     if backup is None or not backup.is_on:
         return
-    if after is not before and _same(before, after):
+    if after is not before and same(before, after):
         return
     attempt(backup, after, at=at, counter_only=after is not before and _counted(before, after))
 
@@ -152,10 +152,12 @@ def prove(contents: Contents, place: Place, *, kid: int, key: Secret, backup_key
 
 def fell_behind(backup: Backup, cause: Cause, *, at: datetime) -> None:
     """A change is in no saved state: noted, with a reference that activity and log know, once for each cause."""
-    backup.refresh_from_db(fields=["behind_since", "behind_changes", "failure"])  # What was rolled back is not so.
+    # What was rolled back is not so. The number goes by, so that no older saved state counts for this change.
+    backup.refresh_from_db(fields=["behind_since", "behind_changes", "failure", "high_water"])
     backup.behind_since = backup.behind_since or at
     backup.behind_changes += 1
-    backup.save(update_fields=["behind_since", "behind_changes"])
+    backup.high_water += 1
+    backup.save(update_fields=["behind_since", "behind_changes", "high_water"])
     keeping.failed(backup, cause, at=at)
 
 
@@ -186,7 +188,7 @@ def _backup_keys(accounts: AccountList) -> tuple[BackupKey, ...]:
     return accounts.backup_keys
 
 
-def _same(before: AccountList, after: AccountList) -> bool:
+def same(before: AccountList, after: AccountList) -> bool:
     """Whether a backup of both would hold and open the same: the Trash is in none."""
     return (
         before.entries == after.entries

@@ -26,12 +26,13 @@ from accounts.vault.entry import Entry, folded
 from accounts.vault.keys import Role as KeyRole
 from accounts.vault.keys import Secret
 from accounts.vault.list import AccountList, Protection
-from backups import names
+from backups import names, storage
 from backups.models import Backup, Cause, Generation, RecoveryAccount
 from backups.services import keeping, making
 from backups.storage import StoreFailed
 
 _MOVING_TAKES = timedelta(minutes=5)
+_LABEL = 64
 
 
 class NotKept(Exception):
@@ -146,7 +147,7 @@ def _account(user: User, person: Identity, device_type: str, *, at: datetime) ->
     """The row of a proven account: the one that is there, under whichever NAME key it was made, or a new one."""
     there = RecoveryAccount.objects.filter(user=user, name__in=ctxs(person, device_type)).order_by("-kid").first()
     if there is not None:
-        there.label, there.proven_at = person.masked, at
+        there.label, there.proven_at = person.masked[:_LABEL], at
         there.save(update_fields=["label", "proven_at"])
         return there
     kid, key = _name_keys()[0]
@@ -157,7 +158,7 @@ def _account(user: User, person: Identity, device_type: str, *, at: datetime) ->
         kid=kid,
         role=str(person.role),
         device_type=device_type,
-        label=person.masked,
+        label=person.masked[:_LABEL],
         proven_at=at,
     )
 
@@ -215,7 +216,7 @@ def change_account(vault: OpenVault, person: Identity, protection: Protection, *
     if old is None or not old.is_on or old.recovery_account is None:
         raise NotOn
     if _is_of(old.recovery_account, person, vault.device.type):
-        RecoveryAccount.objects.filter(pk=old.recovery_account.pk).update(label=person.masked, proven_at=at)
+        RecoveryAccount.objects.filter(pk=old.recovery_account.pk).update(label=person.masked[:_LABEL], proven_at=at)
         Backup.objects.filter(pk=old.pk).update(bound=making.bound(vault.row.pk, old.recovery_account))
         return protect(vault, protection, at=at)
     _check_protection(vaults.read(vault), protection)
@@ -246,7 +247,9 @@ def change_account(vault: OpenVault, person: Identity, protection: Protection, *
         new.save(update_fields=["vault", "former_of", "deletes_at"])
         activity.record(Tag.BACKUP_MOVED, user=vault.user, device=vault.device, at=at, facts={"account": person.masked})
         now = _protected(vault, protection, at=at)
-        if now.entries != accounts.entries:  # Another browser changed the list while the new one was being kept.
+        if not making.same(
+            now, accounts.protected_by(protection)
+        ):  # Another browser changed the list while the new one was being kept.
             making.attempt(new, now, at=at)
     new.refresh_from_db()
     return new
@@ -386,21 +389,22 @@ def undo(backup: Backup, *, device: Device | None, at: datetime, vault: OpenVaul
         if row.deletes_at <= at:
             raise TimeOver
         if row.former_of_id is not None:
-            _give_way(row.former_of_id, at=at)
+            _give_way(row.former_of_id, device=device, at=at)
             row.vault_id, row.former_of = row.former_of_id, None
         row.deletes_at = None
         row.save(update_fields=["vault", "former_of", "deletes_at"])
         activity.record(Tag.BACKUP_KEPT, user=row.user, device=device, at=at, facts=_account_fact(row))
         if vault is not None:
             making.attempt(row, _newest(vault, at=at), at=at)
-        elif row.vault is not None and row.saved_at is not None and row.vault.changed_at > row.saved_at:
-            row.behind_since, row.behind_changes = row.vault.changed_at, 1
-            row.save(update_fields=["behind_since", "behind_changes"])
+        elif row.vault is not None and (row.saved_at is None or row.vault.changed_at > row.saved_at):
+            row.behind_since, row.behind_changes = row.behind_since or row.vault.changed_at, row.behind_changes + 1
+            row.high_water += 1  # What still waits is older than that change, and does not count for it.
+            row.save(update_fields=["behind_since", "behind_changes", "high_water"])
     row.refresh_from_db()
     return row
 
 
-def _give_way(vault_id: UUID, *, at: datetime) -> None:
+def _give_way(vault_id: UUID, *, device: Device | None, at: datetime) -> None:
     taking = Backup.objects.select_for_update().filter(vault=vault_id).first()
     if taking is None:
         return
@@ -410,6 +414,7 @@ def _give_way(vault_id: UUID, *, at: datetime) -> None:
     taking.vault, taking.former_of_id = None, vault_id
     taking.deletes_at = taking.deletes_at or at + settings.BACKUP_GRACE
     taking.save(update_fields=["vault", "former_of", "deletes_at"])
+    activity.record(Tag.BACKUP_OFF, user=taking.user, device=device, at=at, facts=_account_fact(taking))
 
 
 def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
@@ -443,6 +448,9 @@ def expire(at: datetime) -> int:
         except StoreFailed as error:
             keeping.logger.error("A backup was not deleted: %s", error.cause.value)
             failing += 1
+        except Exception as error:  # One that fails holds back no other.
+            keeping.logger.error("A backup was not deleted: %s", type(error).__name__, exc_info=error)
+            failing += 1
     if failing:
         raise keeping.NotAllDone
     return ended
@@ -450,7 +458,7 @@ def expire(at: datetime) -> int:
 
 def _begins_anew(row: Backup, *, at: datetime) -> bool:
     account = row.recovery_account
-    newest = keeping.newest_number(account, row.stream) if account is not None else 0
+    newest = keeping.newest_whole(account, row.stream, above=row.high_water) if account is not None else 0
     if newest <= row.high_water:
         return False
     row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
@@ -501,15 +509,19 @@ def delete_older(backup: Backup, generations: Iterable[Generation], *, device: D
     """Delete these saved states, never the newest proven one. Returns how many. Raises StoreFailed."""
     newest = backup.generations.stored().newest_first().first()
     chosen = [one for one in generations if newest is not None and one.pk != newest.pk]
-    for one in chosen:
-        keeping.delete(one)
-    if chosen:
-        activity.record(Tag.BACKUP_OLDER_DELETED, user=backup.user, device=device, at=at, facts={"count": len(chosen)})
-    return len(chosen)
+    deleted = sum([keeping.delete(one) for one in chosen])
+    if deleted:
+        activity.record(Tag.BACKUP_OLDER_DELETED, user=backup.user, device=device, at=at, facts={"count": deleted})
+    if deleted < len(chosen):
+        raise StoreFailed(storage.Cause.UNKNOWN)
+    return deleted
 
 
 def accept(backup: Backup, *, device: Device | None, at: datetime) -> None:
-    """ "This is right": the list is meant to be that small. The fuller saved state is no longer pinned."""
+    """ "This is right": the list is meant to be that small. The fuller saved state stays pinned for the time of Undo.
+
+    `keeping.tidy` lets it go: whoever holds a browser for a moment deletes no backup at once.
+    """
     with transaction.atomic():
         _lock(backup)
         row = _row(backup)
@@ -517,9 +529,7 @@ def accept(backup: Backup, *, device: Device | None, at: datetime) -> None:
             return
         row.shrunk_from, row.accepted = None, row.high_water
         row.save(update_fields=["shrunk_from", "accepted"])
-        row.generations.filter(pinned=True).update(pinned=False)
-        activity.record(Tag.BACKUP_ACCEPTED, user=row.user, device=device, at=at)
-    keeping.prune(row.pk, at=at)
+        activity.record(Tag.BACKUP_ACCEPTED, user=row.user, device=device, at=at, facts={"backup": str(row.pk)})
 
 
 def needs_key(vault: Vault) -> bool:

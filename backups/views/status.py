@@ -8,10 +8,10 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import roles
-from accounts.http import VaultRequest, changing, go, page, said, vault_required
+from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import Event
 from accounts.roles import Role
 from accounts.services import held_keys
@@ -148,6 +148,8 @@ def back_up(request: VaultRequest) -> HttpResponse:
 
 
 @require_POST
+@vault_required
+@changing
 @enters
 def accept(request: BackupRequest) -> HttpResponse:
     """ "This is right": the list is meant to be that small."""
@@ -158,13 +160,28 @@ def accept(request: BackupRequest) -> HttpResponse:
     return _shown(request)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @enters
 def undo(request: BackupRequest) -> HttpResponse:
-    """Keep a backup that was to be deleted. Asks for no fresh sign-in: what it does is to keep."""
+    """Keep a backup that was to be deleted. Asks for nothing more where all it does is to keep.
+
+    One under a former account takes the place of the present one, which is a change of account: that needs the open
+    list and a fresh sign-in, after which one comes back by GET to where the button is.
+    """
     backup = meant(request)
+    if request.method == "GET":
+        return fresh_sign_in(lambda request: go(request, "backups:status"))(request)  # type: ignore[return-value]
     if backup is None:
         return _too_late(request)
+    if backup.former_of_id is not None:
+        if not is_of(backup, request.vault):
+            said(request, _("Open your list on this browser first."), error=True)
+            return go(request, "backups:status")
+        return fresh_sign_in(_undone)(request, backup)  # type: ignore[return-value]
+    return _undone(request, backup)
+
+
+def _undone(request: BackupRequest, backup: Backup) -> HttpResponse:
     try:
         mine = request.vault if is_of(backup, request.vault) and request.user.deletes_at is None else None
         switching.undo(backup, device=request.device, vault=mine, at=timezone.now())

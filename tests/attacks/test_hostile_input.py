@@ -113,10 +113,13 @@ def asking(client: Client) -> Callable[..., tuple[HttpResponse, float]]:
 
     def asked(method: str, address: str, **options: Any) -> tuple[HttpResponse, float]:
         answer, seconds = once(method, address, **options)
-        if seconds > CPU:  # Once more: what is loaded first, and Python's collector, are not the request's.
+        for _ in range(3):  # Again: what is loaded first, Python's collector, a busy machine are not the request's.
+            if seconds <= CPU:
+                break
             again, later = once(method, address, **options)
-            if again.status_code == answer.status_code:
-                seconds = min(seconds, later)
+            if again.status_code != answer.status_code:
+                break
+            seconds = min(seconds, later)
         return answer, seconds
 
     def once(method: str, address: str, **options: Any) -> tuple[HttpResponse, float]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from django.utils import timezone
 
 from accounts.roles import Role
+from accounts.services import keyring
 from accounts.services.identity import Identity
+from accounts.vault.keys import Role as KeyRole
 from accounts.vault.list import BackupKey, Protection
 from backups import envelope, storage
 from backups.contents import Contents
 from backups.models import Backup, Generation
-from backups.services import keeping, switching
+from backups.names import Name
+from backups.services import keeping, making, switching
 from backups.storage import Cause, DirectoryStore, StoreFailed
 from tests.factories import Visitor
 
@@ -44,6 +48,17 @@ def contents(one: Generation, key: BackupKey | None = None) -> Contents:
     opener = (key.kind, key.key) if key is not None else None
     text = envelope.read(data, keeping.place(one), keeping.server_key, backup_key=opener)
     return Contents.from_bytes(text, device_type=one.recovery_account.device_type)
+
+
+def put_there(backup: Backup, sequence: int) -> str:
+    """A saved state of this server under another number of the stream, as it lies there once records are put back."""
+    one = newest(backup)
+    place = replace(keeping.place(one), sequence=sequence)
+    kid, key = keyring.keyring().newest(KeyRole.STORE)
+    text = Contents(one.recovery_account.device_type, "Pixel 8", "0.1", 1_800_000_000, ())
+    name = replace(Name.parse(keeping.path(one)), sequence=sequence, kid=kid).path
+    storage.backups().create(name, making.prove(text, place, kid=kid, key=key))
+    return name
 
 
 def stored() -> list[str]:

@@ -484,7 +484,7 @@ def test_random_schedules_lose_no_list_and_overwrite_nothing(
     *,
     long: bool,
 ) -> None:
-    schedules, steps = amount(short=100, long=2_000), 50 if long else 30
+    schedules, steps = amount(short=60, long=2_000), 50 if long else 30
     keyring.check()
     begun = Copy("accounts", "backups")
 

@@ -261,7 +261,7 @@ def _on(alice: Walk, type: str) -> None:
 @pytest.mark.article("S-50")
 @pytest.mark.article("S-51")
 @pytest.mark.article("S-53")
-@pytest.mark.parametrize("type", DeviceType.values)
+@pytest.mark.parametrize("type", ["ios"])
 def test_cancelled_at_the_provider_and_backed_up_in_four_actions(walk: Callable[[str], Walk], type: str) -> None:
     alice = walk(type)
     page = alice.page
@@ -287,7 +287,7 @@ _WAYS: tuple[tuple[Any, str], ...] = (("button", "Continue"), ("link", "Change a
 
 
 @pytest.mark.article("S-49")
-@pytest.mark.parametrize("type", DeviceType.values)
+@pytest.mark.parametrize("type", ["android"])
 def test_another_person_than_the_one_of_continue_is_named_and_refused(walk: Callable[[str], Walk], type: str) -> None:
     alice = walk(type)
     _on(alice, type)
@@ -305,7 +305,7 @@ def test_another_person_than_the_one_of_continue_is_named_and_refused(walk: Call
 
 
 @pytest.mark.article("S-50")
-@pytest.mark.parametrize("type", DeviceType.values)
+@pytest.mark.parametrize("type", ["computer"])
 def test_store_that_fails_is_told_of_and_heals(walk: Callable[[str], Walk], store: Path, type: str) -> None:
     alice = walk(type)
     page = alice.page

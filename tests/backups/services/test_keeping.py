@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from accounts.vault.list import Protection
 from backups import storage
 from backups.management.commands import tidy
 from backups.models import Backup, Cause, Generation, Status
-from backups.services import keeping, switching
+from backups.names import Name
+from backups.services import keeping, making, switching
 from backups.storage import StoreFailed
 from tests import factories
 from tests.backups import support
@@ -140,10 +142,9 @@ def test_wrong_bytes_read_back_do_not_count_and_are_written_anew(
 
 def test_foreign_object_under_the_next_name_stays_and_is_passed_over(alice_phone: Visitor) -> None:
     backup = turn_on(alice_phone)
-    one = newest(backup)
-    foreign = [keeping.path(Generation(**{**_place(one), "sequence": sequence})) for sequence in (2, 7)]
-    for name in foreign:
-        storage.backups().create(name, b"of another time")
+    there = {
+        name: storage.backups().fetch(name) for name in (support.put_there(backup, 2), support.put_there(backup, 7))
+    }
 
     add(alice_phone, "one")
     backup.refresh_from_db()
@@ -153,21 +154,37 @@ def test_foreign_object_under_the_next_name_stays_and_is_passed_over(alice_phone
     backup.refresh_from_db()
     assert (taken, backup.failure, newest(backup).sequence) == (Cause.TAKEN, "", 8)
     assert [entry.name for entry in contents(newest(backup)).entries] == ["one", "two"]
-    assert [storage.backups().fetch(name) for name in foreign] == [b"of another time"] * 2
+    assert {name: storage.backups().fetch(name) for name in there} == there
+
+
+@pytest.mark.parametrize("sequence", [3, 2**63 - 1, 2**64 - 1])
+def test_name_that_anybody_gave_moves_no_number_and_holds_nobody_up(sequence: int, alice_phone: Visitor) -> None:
+    backup = turn_on(alice_phone)
+    name = replace(Name.parse(keeping.path(newest(backup))), sequence=sequence).path
+    storage.backups().create(name, b"planted")
+
+    add(alice_phone, "one")
+    backup.refresh_from_db()
+    after = (backup.failure, backup.high_water, newest(backup).sequence)
+    switching.off(backup, device=None, at=timezone.now())
+
+    assert after == ("", 2, 2)
+    assert switching.expire(timezone.now() + timedelta(hours=25)) == 1
+    assert support.stored() == []
 
 
 @pytest.mark.row("T46")
 def test_foreign_object_is_still_there_when_what_was_passed_over_is_cleared_away(alice_phone: Visitor) -> None:
     backup = turn_on(alice_phone)
-    foreign = keeping.path(Generation(**{**_place(newest(backup)), "sequence": 2}))
-    storage.backups().create(foreign, b"of another time")
+    foreign = support.put_there(backup, 2)
+    before = storage.backups().fetch(foreign)
     for name in ("one", "two"):
         add(alice_phone, name)
 
     keeping.tidy(timezone.now() + timedelta(hours=1))
     add(alice_phone, "three")
 
-    assert storage.backups().fetch(foreign) == b"of another time"
+    assert storage.backups().fetch(foreign) == before
     assert set(backup.generations.values_list("state", flat=True)) == {Generation.State.PROVEN}
 
 
@@ -175,8 +192,7 @@ def test_foreign_object_is_still_there_when_what_was_passed_over_is_cleared_away
 def test_number_below_what_lies_there_is_passed_over_though_its_name_is_free(alice_phone: Visitor) -> None:
     """Records were put back whose numbers are long pruned: a restore without them takes the newest number."""
     backup = turn_on(alice_phone)
-    foreign = keeping.path(Generation(**{**_place(newest(backup)), "sequence": 40}))
-    storage.backups().create(foreign, b"of another time")
+    support.put_there(backup, 40)
 
     add(alice_phone, "one")
     backup.refresh_from_db()
@@ -215,10 +231,6 @@ def test_one_that_another_took_the_place_of_stays_known_while_it_may_be_under_wa
 
     assert [entry.sequence for entry in backup.generations.order_by("sequence")] == [1, 3]
     assert support.stored() == [keeping.path(entry) for entry in backup.generations.order_by("sequence")]
-
-
-def _place(one: Generation) -> dict[str, object]:
-    return {"recovery_account": one.recovery_account, "stream": one.stream, "kid": one.kid}
 
 
 def test_failure_is_told_once_with_a_reference_that_activity_knows(
@@ -397,3 +409,40 @@ def test_person_is_not_deleted_before_their_saved_states(alice_phone: Visitor, f
     assert (still_there, later, support.stored()) == (1, [], [])
     with pytest.raises((RestrictedError, IntegrityError)):  # The control: the database refuses any other order.
         turn_on(factories.enrolled("carol@example.org", name="Phone", type="ios")).user.delete()
+
+
+def test_older_one_that_comes_through_late_does_not_count_for_a_change_that_was_not_made(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", storage.Cause.UNREACHABLE)
+    add(alice_phone, "one")
+    backup.refresh_from_db()
+    making.fell_behind(backup, Cause.UNKNOWN, at=timezone.now())  # As where the next one cannot be made.
+
+    keeping.retry(timezone.now() + timedelta(minutes=1))
+
+    backup.refresh_from_db()
+    assert [entry.name for entry in contents(newest(backup)).entries] == ["one"]
+    assert (backup.failure, backup.status(timezone.now())) == (Cause.UNKNOWN, Status.FAILING)
+
+
+def test_change_made_while_it_was_off_is_not_counted_by_what_waited_before(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    backup = turn_on(alice_phone)
+    faulty.next("create", storage.Cause.UNREACHABLE)
+    add(alice_phone, "waits")
+    backup.refresh_from_db()
+    switching.off(backup, device=None, at=timezone.now())
+    add(alice_phone, "meanwhile")
+    switching.undo(backup, device=None, at=timezone.now())
+
+    keeping.retry(timezone.now() + timedelta(minutes=1))
+
+    backup.refresh_from_db()
+    assert backup.behind_since is not None
+    switching.back_up(alice_phone.vault, at=timezone.now())
+    backup.refresh_from_db()
+    assert [entry.name for entry in contents(newest(backup)).entries] == ["waits", "meanwhile"]
+    assert backup.behind_since is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -17,6 +18,7 @@ from backups import storage
 from backups.models import Backup, Cause, Generation, RecoveryAccount, Status
 from backups.services import keeping, switching
 from backups.services.switching import AlreadyOn, Answer, KeyNeeded, NotKept, NotOn, Question, TimeOver
+from backups.storage import StoreFailed
 from tests import factories
 from tests.backups import support
 from tests.backups.support import FaultyStore, contents, newest, person, turn_on
@@ -336,6 +338,49 @@ def test_another_protection_makes_a_saved_state_and_names_the_older_ones(alice_p
     assert older in open_ones
     assert switching.delete_older(backup, open_ones, device=None, at=timezone.now()) == len(open_ones)
     assert (switching.open_to_operator(backup), len(support.stored())) == ([], 1)
+
+
+def test_older_ones_that_the_store_kept_are_not_said_to_be_gone(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    backup = turn_on(alice_phone)
+    factories.create_entry(on=alice_phone)
+    older = backup.generations.order_by("sequence")[:1]
+    faulty.next("remove", storage.Cause.UNREACHABLE)
+
+    with pytest.raises(StoreFailed):
+        switching.delete_older(backup, older, device=None, at=timezone.now())
+
+    assert len(support.stored()) == 2
+    assert not Event.objects.filter(tag=Tag.BACKUP_OLDER_DELETED).exists()
+
+
+def test_backup_whose_list_is_gone_still_goes_at_its_time(alice_phone: Visitor) -> None:
+    backup, at = turn_on(alice_phone), timezone.now()
+    switching.off(backup, device=None, at=at)
+    alice_phone.vault.row.delete()
+
+    assert (switching.expire(at + GRACE), support.stored(), Backup.objects.count()) == (1, [], 0)
+
+
+def test_keys_changed_while_it_moves_are_in_the_next_saved_state(
+    alice_phone: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.create_key(on=alice_phone, kind=SlotKind.WORDS)
+    turn_on(alice_phone, protection=Protection.KEY)
+    sent = keeping.send
+
+    def meanwhile(backup: Backup, **at: Any) -> bool:
+        monkeypatch.setattr(keeping, "send", sent)
+        factories.create_key(on=alice_phone, kind=SlotKind.PASSKEY, name="new")  # In another browser.
+        return sent(backup, **at)
+
+    monkeypatch.setattr(keeping, "send", meanwhile)
+    new = switching.change_account(alice_phone.vault, person(OTHER), Protection.KEY, at=timezone.now())
+
+    kept = {slot for _, slot in newest(new).slots}
+    assert kept == {key.slot for key in vaults.read(alice_phone.vault).backup_keys}
+    assert len(kept) == 2
 
 
 def test_newest_saved_state_is_never_deleted_with_the_older_ones(alice_phone: Visitor) -> None:

@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import roles
-from accounts.models import SlotKind
+from accounts.models import Event, SlotKind
 from accounts.services import deletion
+from accounts.services.activity import Tag
 from accounts.vault.list import Protection
 from backups.models import Backup, Cause, Generation
 from backups.services import keeping, switching
@@ -227,8 +228,9 @@ def test_looking_at_the_page_changes_nothing(android: Visitor, backup: Backup) -
     before = list(Backup.objects.values()), list(Generation.objects.values())
     android.client.get(STATUS)
 
-    for address in (CHECK, BACK_UP, ACCEPT, UNDO):
+    for address in (CHECK, BACK_UP, ACCEPT):
         assert android.client.get(address).status_code == 405
+    assert android.client.get(UNDO).headers["Location"] == STATUS
     assert (list(Backup.objects.values()), list(Generation.objects.values())) == before
 
 
@@ -446,3 +448,44 @@ def test_reference_of_another_person_or_of_nothing_is_not_found(android: Visitor
     ]
 
     assert [answer.status_code for answer in answers] == [404, 404]
+
+
+# -- What a stolen session does not do --------------------------------------------------------------------------------
+
+
+def moved(android: Visitor) -> tuple[Backup, Backup]:
+    """A backup that was moved to another account a moment ago: the former one and the present one."""
+    old = factories.backed_up(android, who=factories.person("a@outlook.example"))
+    new = switching.change_account(
+        android.vault, factories.person("b@outlook.example"), Protection.SIGN_IN, at=timezone.now()
+    )
+    return old, new
+
+
+@pytest.mark.parametrize("who", ["elsewhere", "stale", "fresh"])
+def test_going_back_to_the_former_account_takes_the_open_list_and_a_fresh_sign_in(android: Visitor, who: str) -> None:
+    old, new = moved(android)
+    asks = {
+        "elsewhere": factories.at_another_browser,
+        "stale": factories.grown_stale,
+        "fresh": lambda visitor: visitor,
+    }[who](android)
+
+    answer = asks.client.post(UNDO, {"backup": str(old.pk)})
+
+    present = switching.of(android.vault.row)
+    assert present is not None
+    assert present.pk == (old.pk if who == "fresh" else new.pk)
+    assert answer.status_code == 303
+    assert Event.objects.filter(tag=Tag.BACKUP_OFF).count() == (1 if who == "fresh" else 0)
+
+
+def test_smaller_list_is_confirmed_where_the_list_is_open(android: Visitor, backup: Backup) -> None:
+    stands(backup, shrunk_from=5)
+    elsewhere = factories.at_another_browser(android)
+
+    answers = [who.client.post(ACCEPT).headers["Location"] for who in (elsewhere, android)]
+    backup.refresh_from_db()
+
+    assert answers == [reverse("accounts:open"), STATUS]
+    assert backup.shrunk_from is None

@@ -98,7 +98,7 @@ def test_only_our_own_errors_leave_a_hostile_backup(target: str) -> None:
     seed = int(os.environ.get("SEED") or time.time_ns())
     chance, end = random.Random(seed), time.monotonic() + SECONDS / (1 if target in FIRST else 8)
     tried = slowest = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or tried <= 200:  # However busy the machine is.
         data = mutated(chance.choice(seeds), chance)
         start = time.process_time_ns()
         try:

@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from accounts import filling
 from accounts.filling import Filler
@@ -52,13 +54,16 @@ class Kind(NamedTuple):
     issuer: bool
     name: bool
     opened: bool  # Its page stands beside the list.
+    signed_in: bool  # Somebody signed in to it.
 
     @classmethod
     def of(cls, entry: Entry, code: Code | None, opened: str) -> Kind:
         """The kind of an account's row."""
         counter = entry.type is Type.HOTP
         own_ring = code is not None and not counter and code.period != COMMON_PERIOD
-        return cls(counter, code is not None, own_ring, bool(entry.issuer), bool(entry.name), entry.id == opened)
+        signed_in = entry.signed_in is not None
+        named = bool(entry.issuer), bool(entry.name)
+        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in)
 
 
 def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, object]:
@@ -90,6 +95,7 @@ def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str)
         "two": digits[half:width],
         "next_one": digits[width : width + half],
         "next_two": digits[width + half : 2 * width],
+        "signed_in": _day(entry.signed_in) if entry.signed_in is not None else "",
     }
 
 
@@ -97,10 +103,17 @@ def _clock(second: int) -> str:
     return timezone.localtime(datetime.fromtimestamp(second, tz=timezone.get_current_timezone())).strftime("%H:%M:%S")
 
 
+def _day(second: int) -> str:
+    """The day in the words of this request's language: "3 May"; with its year where that is another one."""
+    moment = timezone.localtime(datetime.fromtimestamp(second, tz=timezone.get_current_timezone()))
+    manner = _("j F") if moment.year == timezone.localtime().year else _("j F Y")
+    return date_format(moment, manner)
+
+
 _MARKS = filling.marks(
     (
         *("issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
-        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "both", "csrf"),
+        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "both", "csrf", "signed_in"),
     )
 ) | {"id": _NO_ID}
 

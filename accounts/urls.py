@@ -18,6 +18,7 @@ from accounts.views import (
     passkeys,
     settings,
     sign_in,
+    signing,
     words,
 )
 
@@ -56,6 +57,9 @@ urlpatterns = [
     path("accounts/trash/<entry:entry_id>/back/", accounts.put_back, name="put-back"),
     path("accounts/trash/<entry:entry_id>/delete/", accounts.delete, name="delete"),
     path("accounts/add/", adding.choose, name="add"),
+    path("accounts/add/personal/", signing.personal, name="add-personal"),
+    path("accounts/add/work/", signing.work, name="add-work"),
+    path("accounts/add/signed-in/<uuid:proof_id>/", signing.confirm, name="add-signed-in"),
     path("accounts/add/other/", adding.other, name="add-other"),
     path("accounts/add/picture/", adding.picture, name="add-picture"),
     path("accounts/add/link/", adding.link, name="add-link"),

@@ -18,13 +18,14 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Draft
-from accounts.services import codes, policy, vaults
+from accounts.services import codes, policy, signing, vaults
 from accounts.services.activity import Tag
 from accounts.services.codes import Code
 from accounts.services.policy import Act
+from accounts.services.signing import Several
 from accounts.services.vaults import OpenVault
 from accounts.vault import encoding, formats, keys, qr, uri
-from accounts.vault.entry import DEFAULT_DIGITS, DEFAULT_PERIOD, LARGEST_COUNTER, Algorithm, Entry, Type
+from accounts.vault.entry import DEFAULT_DIGITS, DEFAULT_PERIOD, LARGEST_COUNTER, Algorithm, Entry, Kind, Type
 from accounts.vault.errors import (
     Damaged,
     Note,
@@ -38,7 +39,7 @@ from accounts.vault.errors import (
 )
 from accounts.vault.formats import Format, Found
 from accounts.vault.keys import Secret
-from accounts.vault.list import MAX_ENTRIES, AccountList, Relation
+from accounts.vault.list import MAX_ENTRIES, AccountList, Comparison, Relation
 
 MOST_PICTURES = 20
 _READING_TAKES = timedelta(seconds=6)  # At most, for all pictures of one request and a little over.
@@ -131,7 +132,10 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What waits for a yes, what could not be taken, and until when it is kept."""
+    """What waits for a yes, what could not be taken, and until when it is kept.
+
+    With `is_signed_in` it is the code of an account that was signed in to: one account, of a kind of its own.
+    """
 
     way: Way
     format: Format
@@ -139,6 +143,7 @@ class Preview:
     problems: tuple[Problem, ...]
     forbidden: tuple[Forbidden, ...]
     ends_at: datetime
+    is_signed_in: bool = False
 
     @property
     def addable(self) -> tuple[Waiting, ...]:
@@ -163,11 +168,13 @@ class Choice:
 
 
 @sensitive_variables()
-def from_pictures(vault: OpenVault, pictures: Sequence[tuple[str, bytes]], *, at: datetime) -> UUID:
+def from_pictures(
+    vault: OpenVault, pictures: Sequence[tuple[str, bytes]], *, at: datetime, proof: UUID | None = None
+) -> UUID:
     """Read the QR codes of pictures (file name, bytes) and hold their accounts; parts of an export are joined.
 
-    A picture that cannot be read is a problem at its name. Raises NothingTaken, Full, TooCostly, ParseError
-    (TOO_MANY_PICTURES).
+    A picture that cannot be read is a problem at its name. With `proof` it is the code of the account that was signed
+    in to. Raises NothingTaken, Full, TooCostly, ParseError (TOO_MANY_PICTURES); with `proof` Several and NotProven too.
     """
     if len(pictures) > MOST_PICTURES:
         raise ParseError(Reason.TOO_MANY_PICTURES, found=len(pictures), allowed=MOST_PICTURES)
@@ -181,18 +188,18 @@ def from_pictures(vault: OpenVault, pictures: Sequence[tuple[str, bytes]], *, at
             texts |= dict.fromkeys(qr.read(data))
         except VaultError as error:
             problems.append(Problem.of(name, error))
-    return _hold(vault, tuple(texts), problems, Way.PICTURE, at)
+    return _hold(vault, tuple(texts), problems, Way.PICTURE, at, proof)
 
 
 @sensitive_variables()
-def from_text(vault: OpenVault, text: str, *, at: datetime) -> UUID:
-    """Read links, one a line, and hold their accounts. Raises NothingTaken, Full, TooCostly."""
-    return _hold(vault, text, [], Way.LINK, at)
+def from_text(vault: OpenVault, text: str, *, at: datetime, proof: UUID | None = None) -> UUID:
+    """Read links, one a line, and hold their accounts. Raises NothingTaken, Full, TooCostly; `proof` as above."""
+    return _hold(vault, text, [], Way.LINK, at, proof)
 
 
 @sensitive_variables()
-def by_hand(vault: OpenVault, typed: Typed, *, at: datetime) -> UUID:
-    """Hold the account that was typed. Raises ParseError, policy.Refused, Full."""
+def by_hand(vault: OpenVault, typed: Typed, *, at: datetime, proof: UUID | None = None) -> UUID:
+    """Hold the account that was typed. Raises ParseError, policy.Refused, Full; `proof` as above."""
     secret, notes = uri.secret_from_text(typed.secret)
     issuer, name, _ = uri.names_from_label("", typed.label)
     entry = Entry.new(
@@ -207,11 +214,18 @@ def by_hand(vault: OpenVault, typed: Typed, *, at: datetime) -> UUID:
         counter=typed.counter,
     )
     policy.require(vault.user, Act.ADD, entry)
-    return _kept(vault, _Document(Way.HAND, Format.OTPAUTH, (Found(entry, notes, 1),)), at)
+    return _kept(vault, _Document(Way.HAND, Format.OTPAUTH, (Found(entry, notes, 1),), proof=proof), at)
 
 
 @sensitive_variables()
-def _hold(vault: OpenVault, given: str | tuple[str, ...], problems: list[Problem], way: Way, at: datetime) -> UUID:
+def _hold(
+    vault: OpenVault,
+    given: str | tuple[str, ...],
+    problems: list[Problem],
+    way: Way,
+    at: datetime,
+    proof: UUID | None,
+) -> UUID:
     try:
         result = formats.read(given) if isinstance(given, str) else formats.read_texts(given)
     except TooLarge as error:  # More lines than a list may hold.
@@ -232,11 +246,13 @@ def _hold(vault: OpenVault, given: str | tuple[str, ...], problems: list[Problem
         if not problems and not forbidden:
             problems.append(Problem(1, Reason.NOTHING_IN_IT))
         raise NothingTaken(tuple(problems), tuple(forbidden))
-    return _kept(vault, _Document(way, result.format, tuple(found), tuple(problems), tuple(forbidden)), at)
+    return _kept(vault, _Document(way, result.format, tuple(found), tuple(problems), tuple(forbidden), proof), at)
 
 
 @sensitive_variables()
 def _kept(vault: OpenVault, document: _Document, at: datetime) -> UUID:
+    if document.proof is not None:
+        document = _as_signed_in(vault, document, document.proof, at)
     accounts = vaults.read(vault)
     entries = [found.entry for found in document.found]
     compared = accounts.compare_many(entries)
@@ -249,6 +265,21 @@ def _kept(vault: OpenVault, document: _Document, at: datetime) -> UUID:
     ) as error:  # Longer than what can be sealed as one; only a heap of accounts already listed gets there.
         raise TooCostly(Reason.FILE_TOO_LARGE, found=error.facts["found"], allowed=encoding.LARGEST) from None
     return draft.id
+
+
+@sensitive_variables()
+def _as_signed_in(vault: OpenVault, document: _Document, proof: UUID, at: datetime) -> _Document:
+    """The one account under the name it has at its provider; one typed by hand keeps the name that was typed."""
+    who = signing.look(vault, proof, at=at)
+    if len(document.found) != 1:
+        raise Several
+    found = document.found[0]
+    entry = found.entry
+    if document.way is not Way.HAND:
+        entry = signing.named(entry, who)
+        policy.require(vault.user, Act.ADD, entry)
+    entry = signing.bound(replace(entry, kind=Kind.PERSONAL_CODE), who)
+    return replace(document, found=(replace(found, entry=entry),))
 
 
 def _added(accounts: AccountList, new: Iterable[Entry]) -> AccountList:
@@ -283,6 +314,9 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collec
     accounts = vaults.read(vault)
     compared = accounts.compare_many(found.entry for found in document.found)
     alone = len(document.found) == 1
+    if document.proof is not None:
+        there = signing.listed(accounts, document.found[0].entry.identity)
+        compared = compared if there is None else (Comparison(Relation.SAME, there),)
     waiting = []
     for found, comparison in zip(document.found, compared, strict=True):
         entry = found.entry
@@ -308,7 +342,15 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collec
                 is_own_factor=any(entry.secret == seed for seed in own_seeds),
             )
         )
-    return Preview(document.way, document.format, tuple(waiting), document.problems, document.forbidden, ends_at)
+    return Preview(
+        document.way,
+        document.format,
+        tuple(waiting),
+        document.problems,
+        document.forbidden,
+        ends_at,
+        document.proof is not None,
+    )
 
 
 @sensitive_variables()
@@ -339,8 +381,8 @@ def _listed(entry: Entry | None) -> Listed | None:
 def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) -> int:
     """Add what the person chose, all or none, once: of two clicks one does it. Returns how many.
 
-    Raises DraftGone, policy.Refused, AlreadyListed, ParseError (a name), Full, TooLarge; then nothing has changed and
-    the draft still waits.
+    Raises DraftGone, policy.Refused, AlreadyListed, ParseError (a name), Full, TooLarge, and NotProven where the
+    sign-in it belongs to is too old or used; then nothing has changed and the draft still waits.
     """
     document = _Document.of_json(vaults.take(vault, draft_id, kind=Draft.Kind.ADD, at=at))
     alone = len(document.found) == 1
@@ -356,9 +398,18 @@ def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) ->
         chosen.append(replace(entry, added=vaults.seconds(at)))
     if not chosen:
         return 0
+    if document.proof is not None:
+        who = signing.spend(vault, document.proof, at=at)
+        chosen = [signing.bound(entry, who) for entry in chosen]
+
+    def added(accounts: AccountList) -> AccountList:
+        for entry in chosen:
+            signing.check_new(accounts, entry)
+        return _added(accounts, [_counted(accounts, entry, shown=alone) for entry in chosen])
+
     vaults.change(
         vault,
-        lambda accounts: _added(accounts, [_counted(accounts, entry, shown=alone) for entry in chosen]),
+        added,
         tag=Tag.ENTRY_ADDED,
         at=at,
         facts={"count": len(chosen), "draft": str(draft_id)},
@@ -401,10 +452,11 @@ class _Document:
     found: tuple[Found, ...]
     problems: tuple[Problem, ...] = ()
     forbidden: tuple[Forbidden, ...] = ()
+    proof: UUID | None = None  # Of the sign-in to the account whose code this is.
 
     @sensitive_variables()
     def to_json(self) -> dict[str, Any]:
-        return {
+        return ({} if self.proof is None else {"proof": str(self.proof)}) | {
             "v": _VERSION,
             "way": self.way.value,
             "format": self.format.value,
@@ -435,4 +487,5 @@ class _Document:
             ),
             problems=tuple(Problem(row["place"], Reason(row["reason"]), row["facts"]) for row in document["problems"]),
             forbidden=tuple(Forbidden(row["place"], row["sentence"]) for row in document["forbidden"]),
+            proof=UUID(document["proof"]) if "proof" in document else None,
         )

@@ -148,7 +148,10 @@ class Entry:
         return self.type, self.algorithm, self.digits, self.period
 
     def same_as(self, other: Entry) -> bool:
-        """Whether this is the same account: issuer, name, key, and code settings (a counter may differ)."""
+        """Whether this is the same account: issuer, name, key, and code settings (a counter may differ).
+
+        Of two without a key: issuer, name, and whom they stand for.
+        """
         return self.called == other.called and self.same_code_as(other)
 
     def clashes_with(self, other: Entry) -> bool:
@@ -156,7 +159,9 @@ class Entry:
         return self.called == other.called and not self.same_code_as(other)
 
     def same_code_as(self, other: Entry) -> bool:
-        """Whether both have one key and one way to make the code of it."""
+        """Whether both have one key and one way to make the code of it; without keys, whether both stand for one."""
+        if self.secret is None and other.secret is None:
+            return self.identity == other.identity
         return self.secret == other.secret and self.settings == other.settings
 
     def to_document(self) -> dict[str, object]:

@@ -131,14 +131,19 @@ def described(entry: Entry) -> dict[str, Any]:
         "pinned": entry.pinned,
         "kind": entry.kind.value,
         "has_code": entry.secret is not None,
-        "settings": sentences.settings(entry),
+        "settings": sentences.settings(entry) if entry.secret is not None else "",
         "type": entry.type.value if entry.type else "",
         "algorithm": entry.algorithm.value if entry.algorithm else "",
         "digits": entry.digits,
         "period": entry.period,
         "counter": entry.counter,
-        "added": datetime.fromtimestamp(entry.added, tz=timezone.get_current_timezone()) if entry.added else None,
+        "added": _moment(entry.added),
+        "signed_in": _moment(entry.signed_in),
     }
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, tz=timezone.get_current_timezone()) if seconds else None
 
 
 @require_http_methods(["GET", "POST"])

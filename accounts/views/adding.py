@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from allauth.core.internal import ratelimit
@@ -18,13 +20,16 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import sentences, uploads
+from accounts import roles, sentences, uploads
 from accounts.forms_adding import ChooseForm, ConfirmForm, HandForm, LinkForm, PicturesForm, TakePictureForm
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import DeviceType
-from accounts.services import adding, held_keys, policy, sign_in, vaults
+from accounts.roles import Role
+from accounts.services import adding, held_keys, policy, sign_in, signing, vaults
 from accounts.services.adding import Forbidden, Full, NothingTaken, Preview, Waiting, Way
 from accounts.services.codes import Code
+from accounts.services.identity import NotProven
+from accounts.services.signing import Several
 from accounts.vault.errors import AlreadyListed, ParseError, Problem, TooLarge, VaultError
 from accounts.vault.formats import Format
 
@@ -42,8 +47,11 @@ _PICTURES_RATE = {"picture": "20/m/user"}  # Reading one may take 2 s of a worke
 @vault_required
 @changing
 def choose(request: VaultRequest) -> HttpResponse:
-    """There is one family of accounts to choose, so nobody is asked to choose it."""
-    return go(request, "accounts:add-other")
+    """The families of accounts that this server can add. Where there is one to choose, nobody is asked to choose it."""
+    offered = {"personal": roles.configured(Role.MICROSOFT), "work": roles.configured(Role.ENTRA)}
+    if not any(offered.values()):
+        return go(request, "accounts:add-other")
+    return page(request, "accounts/add.html", offered)
 
 
 @require_safe
@@ -78,7 +86,7 @@ def picture(request: VaultRequest) -> HttpResponse:
             request,
             "take" if taken else "picture",
             form,
-            lambda at: adding.from_pictures(request.vault, pictures, at=at),
+            lambda at: adding.from_pictures(request.vault, pictures, at=at, proof=signed_in_by(request)),
             field="pictures",
             many=len(pictures) > 1,
         )
@@ -93,12 +101,12 @@ def link(request: VaultRequest) -> HttpResponse:
     """Read links that were typed, pasted or dropped, one a line."""
     form = LinkForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        text = form.cleaned_data["link"]
+        text, proof = form.cleaned_data["link"], signed_in_by(request)
         return _held(
             request,
             "link",
             form,
-            lambda at: adding.from_text(request.vault, text, at=at),
+            lambda at: adding.from_text(request.vault, text, at=at, proof=proof),
             field="link",
             many="\n" in text,
         )
@@ -111,15 +119,31 @@ def link(request: VaultRequest) -> HttpResponse:
 @changing
 def hand(request: VaultRequest) -> HttpResponse:
     """An account typed by hand. A link in place of the key is taken as the link it is."""
-    form = HandForm(request.POST if request.method == "POST" else None)
+    form = HandForm(request.POST if request.method == "POST" else None, initial=_as_called(request))
     if form.is_valid():
-        typed = form.typed()
+        typed, proof = form.typed(), signed_in_by(request)
         if typed.secret.lower().startswith(_LINKS):
             return _held(
-                request, "hand", form, lambda at: adding.from_text(request.vault, typed.secret, at=at), field="secret"
+                request,
+                "hand",
+                form,
+                lambda at: adding.from_text(request.vault, typed.secret, at=at, proof=proof),
+                field="secret",
             )
-        return _held(request, "hand", form, lambda at: adding.by_hand(request.vault, typed, at=at), field="label")
+        return _held(
+            request, "hand", form, lambda at: adding.by_hand(request.vault, typed, at=at, proof=proof), field="label"
+        )
     return _ways(request, "hand", form)
+
+
+def _as_called(request: VaultRequest) -> dict[str, str]:
+    """What the account is called whose code is typed, where somebody signed in to it."""
+    proof = signed_in_by(request)
+    with suppress(NotProven):
+        if proof is not None:
+            who = signing.look(request.vault, proof, at=timezone.now())
+            return {"label": f"{roles.name_of(who.role)}: {who.label}".removesuffix(": ")}
+    return {}
 
 
 def _held(
@@ -139,6 +163,10 @@ def _held(
     except NothingTaken as nothing:
         for fault in _faults(nothing, pictures=field == "pictures", many=many):
             form.add_error(field, fault)
+    except Several:
+        form.add_error(field, _("There are several accounts in it. Take the code of this one account alone."))
+    except NotProven:
+        return signed_in_too_long_ago(request)
     except VaultError as error:
         form.add_error(getattr(form, "FIELDS", {}).get(error.reason, field), sentences.sentence(error))
     else:
@@ -178,11 +206,32 @@ def _place(place: str | int, way: Way, format: Format) -> str:
 
 def _ways(request: VaultRequest, way: str, form: forms.Form) -> HttpResponse:
     """All ways: one leads with its fields, the others are links."""
-    context: dict[str, Any] = {"way": way, "form": form, "is_phone": _is_phone(request)}
+    context: dict[str, Any] = {"way": way, "form": form, "is_phone": _is_phone(request), "on": ""}
+    proof = signed_in_by(request)
+    if proof is not None:
+        try:
+            context["who"] = signing.look(request.vault, proof, at=timezone.now())
+        except NotProven:
+            return signed_in_too_long_ago(request)
+        context["on"] = f"?{urlencode({'proof': proof})}"
     if isinstance(form, HandForm):
         context["more"] = [form[name] for name in form.MORE]
         context["says_more"] = form.says_more()
     return page(request, "accounts/add_other.html", context)
+
+
+def signed_in_by(request: VaultRequest) -> UUID | None:
+    """The proof of the account whose code is asked for, where the address names one."""
+    try:
+        return UUID(request.GET.get("proof", ""))
+    except ValueError:
+        return None
+
+
+def signed_in_too_long_ago(request: VaultRequest) -> HttpResponse:
+    """Where a sign-in serves no more: back to where another one begins."""
+    said(request, _("That sign-in is too old, or was used already. Nothing was added. Sign in again."), error=True)
+    return go(request, "accounts:add")
 
 
 def _is_phone(request: VaultRequest) -> bool:
@@ -205,6 +254,9 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponseBase:
         if request.method == "POST" and "renew" in request.POST:
             return go(request, "accounts:add-confirm", adding.renew(request.vault, draft_id, at=at))
         return _confirm(request, draft_id, at)
+    except NotProven:
+        vaults.drop(request.vault, draft_id)
+        return signed_in_too_long_ago(request)
     except vaults.DraftGone:
         if adding.was_accepted(request.vault, draft_id, at=at):
             return go(request, "accounts:list")
@@ -244,6 +296,7 @@ def _yes(request: VaultRequest, draft_id: UUID, preview: Preview, at: datetime) 
         "ends": preview.ends_at,
         "problems": _told(preview.problems, preview.forbidden, preview.way, preview.format),
         "recovery": sign_in.recovery(request.user) if preview.own_factor else None,
+        "is_signed_in": preview.is_signed_in,
     }
     if isinstance(form, ChooseForm):
         return page(request, "accounts/confirm_several.html", context | _several(form, preview))
@@ -274,11 +327,15 @@ def _accepted(
             request,
             _("Added.") if count == 1 else ngettext("%(count)d added.", "%(count)d added.", count) % {"count": count},
         )
-        if held_keys.way_back_is_due(request.vault):
-            return go(request, "accounts:way-back")
-        added = f"#account-{min(choice.chosen)}" if count == 1 else ""  # The new row, wherever it stands.
-        return go(request, reverse("accounts:list") + added)
+        return after_adding(request, min(choice.chosen) if count == 1 else "")
     return None
+
+
+def after_adding(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """On to the list, to the row of what was added, wherever it stands; first to a way back, where that is due."""
+    if held_keys.way_back_is_due(request.vault):
+        return go(request, "accounts:way-back")
+    return go(request, reverse("accounts:list") + (f"#account-{entry_id}" if entry_id else ""))
 
 
 def _one(waiting: Waiting, at: datetime) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime
 from itertools import product
 from types import SimpleNamespace
 
 import pytest
+import time_machine
 
 from accounts import rows
 from accounts.models import User
 from accounts.services.codes import Code
-from accounts.vault.entry import Type
+from accounts.vault.entry import Kind, Type
 from tests.factories import an_entry
 
 SIX = Code("111222333444", 6, 59_000_000, 30)
@@ -35,13 +38,28 @@ def people() -> list[User]:
 @pytest.mark.parametrize("names", HOSTILE, ids=lambda names: ascii(names["issuer"] or names["name"])[:12])
 def test_rows_are_what_the_template_says_in_every_shape(names: dict[str, str]) -> None:
     timed, counter = an_entry(**names), an_entry(**names, type=Type.HOTP)
+    signed_in = an_entry(**names, signed_in=1_700_000_000)
+    by_name = an_entry(**names, signed_in=1_700_000_000, secret=None, kind=Kind.WORK)
+    kinds = [(timed, SIX), (timed, EIGHT), (counter, None), (counter, COUNTED), (signed_in, SIX), (by_name, None)]
 
-    for user, (entry, code) in product(people(), ((timed, SIX), (timed, EIGHT), (counter, None), (counter, COUNTED))):
+    for user, (entry, code) in product(people(), kinds):
         filled = rows.render([entry], {entry.id: code} if code else {}, user=user, csrf="the token")
         plain = rows.plain(entry, code, user=user, csrf="the token")
 
         # In the template an address has noughts where the id goes.
         assert filled == plain.replace(f"/{'0' * 32}/", f"/{entry.id}/")
+
+
+@pytest.mark.parametrize(("now", "day"), [("2026-05-04", "3 May"), ("2027-01-01", "3 May 2026")])
+def test_row_says_when_somebody_signed_in(now: str, day: str) -> None:
+    second = int(datetime(2026, 5, 3, 12, tzinfo=UTC).timestamp())
+    entry = an_entry(signed_in=second, secret=None, kind=Kind.WORK)
+
+    with time_machine.travel(f"{now}T12:00Z", tick=False):
+        row = rows.render([entry], {}, user=User(), csrf="")
+
+    assert re.findall(r'"row-signed-in">([^<]*)<', row) == [f"Signed in {day}"]
+    assert "code-line" not in row
 
 
 def test_row_of_a_shape_keeps_no_value_of_the_row_before() -> None:

@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from accounts import sign_in_urls
 from accounts.models import Device
 from accounts.services import words
+from accounts.services.identity import Purpose
 from accounts.vault.entry import Type
 from authweb.management.commands import catalogues
 from tests import factories
@@ -161,7 +162,7 @@ def list_and_settings(visitor: Visitor) -> Pages:
     gone = create_entry(on=visitor, issuer="Old")
     client.post(reverse("accounts:to-trash", args=[gone.id]))
     for name in (
-        *("list", "order", "trash", "add", "add-other", "devices", "activity", "start", "open", "separate"),
+        *("list", "order", "trash", "add", "add-work", "add-other", "devices", "activity", "start", "open", "separate"),
         *("settings", "settings-codes", "settings-appearance", "settings-sign-in"),
         *("keys", "way-back", "words-new", "words-own", "passkey-new", "delete-account"),
     ):
@@ -187,6 +188,19 @@ def list_and_settings(visitor: Visitor) -> Pages:
     by_hand = {"label": "GitHub: alice", "secret": "JBSWY3DPEHPK3PXP"}
     yield "confirm", sent(client, "accounts:add-hand", by_hand)
     yield "confirm several", sent(client, "accounts:add-link", {"link": TWO_LINKS})
+    proof = factories.proven(visitor, purpose=Purpose.ACCOUNT_ADD, who=factories.person())
+    for name in ("add-personal", "add-other"):
+        yield f"{name}, signed in", client.get(f"{reverse(f'accounts:{name}')}?proof={proof}").content.decode()
+    signed_in = reverse("accounts:add-signed-in", args=[proof])
+    yield "add-signed-in", client.get(signed_in).content.decode()
+    yield "signed in", client.post(signed_in, follow=True).content.decode()
+    again = factories.proven(visitor, purpose=Purpose.ACCOUNT_ADD, who=factories.person())
+    yield "signed in before", client.get(reverse("accounts:add-signed-in", args=[again])).content.decode()
+    yield "sign-in that is used", client.get(signed_in, follow=True).content.decode()
+    yield (
+        "sign-in that is nobody's",
+        client.get(reverse("accounts:add-signed-in", args=[uuid.uuid4()]), follow=True).content.decode(),
+    )
     yield "nowhere", client.get("/nowhere/").content.decode()
     yield "draft that is gone", client.get(reverse("accounts:add-confirm", args=[uuid.uuid4()])).content.decode()
 
@@ -219,7 +233,8 @@ def is_titled(heading: str) -> bool:
 
 @pytest.fixture
 def phone(alice_phone: Visitor, settings: object) -> Visitor:
-    """Alice at her phone; an outside sign-in is there."""
+    """Alice at her phone; an outside sign-in is there, and accounts of work or school."""
+    settings.WAYS = {**settings.WAYS, "entra": settings.WAYS["microsoft"]}  # type: ignore[attr-defined]
     app = {"provider_id": "oidc-sign-in", "name": "Home", "client_id": "1", "secret": "2", "settings": {}}
     settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [app]}}  # type: ignore[attr-defined]
     return alice_phone

@@ -85,7 +85,7 @@ def open_list(context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, pa
     """Alice's phone at the page of the ways; she has said "Not now" before, so "Finish" leads to the list."""
     User.objects.update(way_back_asked=2)
     sign_in(context, alice_phone)
-    page.goto("/accounts/add/")
+    page.goto("/accounts/add/other/")
     return page
 
 
@@ -105,6 +105,7 @@ def test_the_first_account_is_added_from_the_empty_list(open_list: Page) -> None
     page = open_list
     page.goto("/accounts/")
     page.get_by_role("link", name="Add account").first.click()
+    page.get_by_role("link", name="Other account (Google, Facebook, etc.)").click()
     page.locator("#id_pictures").set_input_files(file(pictures.of(LINK)))
 
     read_and_finish(page)
@@ -254,7 +255,7 @@ def test_on_a_computer_a_picture_is_chosen_or_dropped(
     context = new_context(viewport={"width": 1280, "height": 800})
     sign_in(context, enrolled("carol@example.org", name="Carol's computer", type="computer", way_back_asked=2))
     page = context.new_page()
-    page.goto("/accounts/add/")
+    page.goto("/accounts/add/other/")
     expect(page.get_by_text("Or drop it anywhere on this page.")).to_be_visible()
     expect(page.get_by_text("With the camera")).to_have_count(0)
 
@@ -271,7 +272,7 @@ def test_every_way_works_without_script(
     User.objects.update(way_back_asked=2)
     sign_in(context, alice_phone)
     page = context.new_page()
-    page.goto("/accounts/add/")
+    page.goto("/accounts/add/other/")
     expect(page.get_by_role("button", name="Paste a picture or link")).to_be_hidden()
 
     if way in ("take", "picture"):

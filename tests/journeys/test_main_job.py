@@ -63,6 +63,7 @@ def test_new_person_reads_a_code_that_the_site_accepts(
     picture = tmp_path / "code.png"
     picture.write_bytes(pictures.of(f"otpauth://totp/GitHub:carol?secret={KEY}&issuer=GitHub"))
     page.get_by_role("link", name="Add account").click()
+    page.get_by_role("link", name="Other account (Google, Facebook, etc.)").click()
     page.wait_for_url("**/accounts/add/other/")
     page.locator("#id_pictures").set_input_files(picture)
     page.wait_for_url(re.compile(r"/accounts/add/[0-9a-f-]{36}/"))

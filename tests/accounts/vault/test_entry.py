@@ -242,6 +242,17 @@ def test_another_name_is_neither_the_same_nor_a_clash(other: dict[str, object]) 
     assert (one.same_as(two), one.clashes_with(two)) == (False, False)
 
 
+def test_accounts_kept_by_name_only_are_the_same_where_they_stand_for_one() -> None:
+    alice, bob = (Identity("microsoft", "https://issuer.example", uid) for uid in ("alice", "bob"))
+    by_name = {**SAME, "secret": None, "kind": Kind.PERSONAL_PASSWORDLESS}
+    one, twin = (new_entry(number, **by_name, identity=alice, signed_in=number) for number in (1, 2))
+    other, unknown = new_entry(3, **by_name, identity=bob), new_entry(4, **by_name)
+
+    assert [one.same_as(entry) for entry in (twin, other, unknown)] == [True, False, False]
+    assert [one.clashes_with(entry) for entry in (twin, other, unknown)] == [False, True, True]
+    assert unknown.same_as(new_entry(5, **by_name))
+
+
 def test_a_counter_does_not_make_another_account() -> None:
     one, two = (new_entry(n, **SAME, type=Type.HOTP, counter=counter) for n, counter in ((1, 5), (2, 9)))
 

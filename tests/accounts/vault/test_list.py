@@ -122,6 +122,20 @@ def test_compare_finds_the_same_among_several_of_one_name() -> None:
     assert found == Comparison(Relation.SAME, several[2])
 
 
+def test_accounts_of_two_people_kept_by_one_name_stand_beside_each_other() -> None:
+    named: dict[str, object] = {"name": "bob", "secret": None, "kind": Kind.WORK}
+    one, two = (new_entry(n, **named, identity=Identity("entra", "https://issuer.example", f"uid {n}")) for n in (1, 2))
+    again = replace(two, id=id_of(3))
+
+    accounts = AccountList((one,)).add(two)
+
+    assert accounts.entries == (one, two)
+    assert accounts.compare(again) == Comparison(Relation.SAME, two)
+    with pytest.raises(AlreadyListed) as caught:
+        accounts.add(again)
+    assert caught.value.entry == two
+
+
 def test_a_rename_changes_one_account_alone() -> None:
     accounts = new_list(1, 2, 3).rename(id_of(2), issuer="GitLab", name=" bob ")
 

@@ -139,7 +139,8 @@ def test_nothing_changes_on_a_get(alice_phone: Visitor) -> None:
 # -- The ways ---------------------------------------------------------------------------------------------------------
 
 
-def test_add_account_leads_to_the_ways(alice_phone: Visitor) -> None:
+def test_add_account_leads_to_the_ways_where_there_is_one_family(alice_phone: Visitor, settings: Any) -> None:
+    settings.WAYS = {}
     answer = alice_phone.client.get(reverse("accounts:add"))
 
     assert (answer.status_code, answer.headers["Location"]) == (302, reverse("accounts:add-other"))

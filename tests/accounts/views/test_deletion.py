@@ -227,6 +227,9 @@ def test_whatever_would_change_the_list_is_answered_by_one_sentence(alice_phone:
     asked = {
         "accounts:add-link": ([], {"link": LINK}),
         "accounts:add-hand": ([], {"name": "x", "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJR"}),
+        "accounts:add-personal": ([], {}),
+        "accounts:add-work": ([], {}),
+        "accounts:add-signed-in": ([uuid4()], {}),
         "accounts:edit": ([entry.id], {"issuer": "x", "name": "y", "note": ""}),
         "accounts:order": ([], {"move": entry.id, "by": "up", "id": [entry.id]}),
         "accounts:delete": ([trashed.id], {}),

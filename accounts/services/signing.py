@@ -1,0 +1,113 @@
+"""Accounts by sign-in: who was proven at a provider becomes an account of the list, with a code or by name only.
+
+A proof is begun for one list and used once: with the yes that adds the account. It signs nobody in to Authweb.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from accounts import roles
+from accounts.roles import Role
+from accounts.services import identity, policy, vaults
+from accounts.services.activity import Tag
+from accounts.services.identity import Identity, NotProven, Purpose
+from accounts.services.policy import Act
+from accounts.services.vaults import OpenVault
+from accounts.vault import entry as core
+from accounts.vault import keys
+from accounts.vault.entry import Entry, Kind
+from accounts.vault.errors import AlreadyListed, ParseError, Reason
+from accounts.vault.list import AccountList
+
+
+class Several(Exception):
+    """More than one account was given where the code of one that was signed in to was asked for."""
+
+
+@sensitive_variables()
+def look(vault: OpenVault, proof_id: UUID | str, *, at: datetime) -> Identity:
+    """Who signed in for this list, at most PROOF_MAX_AGE ago. Raises NotProven."""
+    return identity.look(proof_id, user=vault.user, purpose=Purpose.ACCOUNT_ADD, target=str(vault.row.pk), at=at)
+
+
+@sensitive_variables()
+def spend(vault: OpenVault, proof_id: UUID | str, *, at: datetime) -> Identity:
+    """The same, once; inside the transaction of what it is spent for. Raises NotProven."""
+    return identity.spend(proof_id, user=vault.user, purpose=Purpose.ACCOUNT_ADD, target=str(vault.row.pk), at=at)
+
+
+def named(entry: Entry, who: Identity) -> Entry:
+    """The entry under the names of its provider and of the account there."""
+    return entry.renamed(issuer=roles.name_of(who.role), name=who.label)
+
+
+def bound(entry: Entry, who: Identity) -> Entry:
+    """The entry as the one of whoever signed in.
+
+    Raises ParseError for a personal account with a code that has none, and NotProven where it is a personal one and
+    the sign-in was not: a work or school account is in backups by name alone.
+    """
+    if entry.kind is Kind.PERSONAL_CODE and entry.secret is None:
+        raise ParseError(Reason.NO_SECRET)
+    if (entry.kind is Kind.WORK) is not (who.role == Role.ENTRA):
+        raise NotProven
+    stands_for = core.Identity(role=str(who.role), issuer=who.issuer, uid=who.uid)
+    return replace(entry, identity=stands_for, signed_in=vaults.seconds(who.signed_in_at))
+
+
+def listed(accounts: AccountList, who: Identity | core.Identity | None) -> Entry | None:
+    """The account of the list that stands for this one at its provider, whatever it is called here."""
+    return None if who is None else next((entry for entry in accounts.entries if _is_of(entry, who)), None)
+
+
+def check_new(accounts: AccountList, entry: Entry) -> None:
+    """Raise AlreadyListed where an account of the list stands for the same one at its provider."""
+    there = listed(accounts, entry.identity)
+    if there is not None:
+        raise AlreadyListed(there)
+
+
+def _is_of(entry: Entry, who: Identity | core.Identity) -> bool:
+    known = entry.identity
+    return known is not None and (known.issuer, known.uid) == (who.issuer, who.uid)
+
+
+@sensitive_variables()
+def by_name(who: Identity) -> Entry:
+    """The account of whoever signed in, by name only: of work or school, or a personal one without a password."""
+    kind = Kind.WORK if who.role == Role.ENTRA else Kind.PERSONAL_PASSWORDLESS
+    entry = Entry.new(
+        id=keys.new_id(), issuer=roles.name_of(who.role), name=who.label, secret=None, type=core.Type.TOTP, kind=kind
+    )
+    return bound(entry, who)
+
+
+@sensitive_variables()
+@transaction.atomic
+def add(vault: OpenVault, proof_id: UUID, *, at: datetime) -> Entry:
+    """Add by name only the account that was signed in to, once: of two clicks one does it. The proof is spent with it.
+
+    Raises NotProven, policy.Refused, AlreadyListed, TooLarge; then nothing has changed and the proof still serves.
+    """
+    entry = replace(by_name(spend(vault, proof_id, at=at)), added=vaults.seconds(at))
+    policy.require(vault.user, Act.ADD, entry)
+
+    def added(accounts: AccountList) -> AccountList:
+        check_new(accounts, entry)
+        return accounts.add(entry)
+
+    vaults.change(vault, added, tag=Tag.ENTRY_ADDED, at=at, facts={"count": 1, "proof": str(proof_id)})
+    return entry
+
+
+def was_added(vault: OpenVault, proof_id: UUID, *, at: datetime) -> bool:
+    """Whether this person said yes to a proof that is spent: the second of two clicks, or the way back to its page."""
+    since = at - 2 * settings.DRAFT_KEPT
+    return vault.user.events.filter(at__gte=since, tag=Tag.ENTRY_ADDED, facts__proof=str(proof_id)).exists()

@@ -31,6 +31,17 @@ def counter_entry(number: int = 1, counter: int = 0) -> Entry:
     return new_entry(number, type=Type.HOTP, counter=counter)
 
 
+def test_a_list_is_protected_another_way_and_is_itself_where_it_is_already() -> None:
+    accounts = new_list(1)
+
+    by_key = accounts.protected_by(Protection.KEY)
+
+    assert (by_key.backup_protection, by_key.entries) == (Protection.KEY, accounts.entries)
+    assert by_key.protected_by(Protection.KEY) is by_key
+    assert AccountList.from_bytes(by_key.to_bytes()) == by_key
+    assert by_key.protected_by(Protection.SIGN_IN) == accounts
+
+
 def test_a_backup_key_joins_takes_the_place_of_its_own_slots_and_goes_with_it() -> None:
     first, second = (BackupKey(id_of(n), "words", Secret(b"hint"), Secret(bytes(32))) for n in (8, 9))
     newer = replace(first, key=Secret(bytes(31) + b"x"))

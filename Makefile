@@ -34,20 +34,21 @@ serve: $(VENV)/run.stamp
 # What is pure, and the tests that run each branch of it without a database.
 PURE := accounts.vault,backups.portions,backups.contents,backups.envelope,backups.names
 PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions contents envelope names fuzz)
+BESIDE := tests/journeys tests/attacks
 
-# The core under coverage, each branch of it; then all the rest, with the journeys beside: browsers wait most of the
-# time. TESTS=tests/rules or ROW=T16 runs those alone.
+# The core under coverage, each branch of it, then the rest; beside both the journeys, whose browsers wait most of the
+# time, and the attacks. TESTS=tests/rules or ROW=T16 runs those alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
 ifneq ($(TESTS)$(ROW),)
 	$(PY) -m pytest $(FORM) $(TESTS)
 else
 	@mkdir -p build; failed=0; \
-	$(PY) -m pytest $(FORM) tests/journeys > build/journeys.log 2>&1 & beside=$$!; \
+	$(PY) -m pytest $(FORM) $(BESIDE) > build/beside.log 2>&1 & beside=$$!; \
 	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
-	$(PY) -m pytest $(FORM) $(PURE_TESTS:%=--ignore=%) --ignore=tests/journeys || failed=1; \
-	wait $$beside || failed=1; cat build/journeys.log; \
+	$(PY) -m pytest $(FORM) $(PURE_TESTS:%=--ignore=%) $(BESIDE:%=--ignore=%) || failed=1; \
+	wait $$beside || failed=1; cat build/beside.log; \
 	exit $$failed
 endif
 

@@ -47,6 +47,7 @@ FRESH = {
     "backups:off",
     "backups:delete",
     "backups:older",
+    "backups:undo",
     "account_set_password",
     "account_email",
     "mfa_activate_totp",

@@ -17,12 +17,12 @@ class BackupsConfig(AppConfig):
         from accounts import arrivals, chips  # noqa: PLC0415 - models must be loaded first
         from accounts.services import held_keys, identity, vaults  # noqa: PLC0415
         from backups import checks, chip, keys  # noqa: F401, PLC0415
-        from backups.services import making, switching  # noqa: PLC0415
+        from backups.services import finding, making  # noqa: PLC0415
 
         vaults.changed.connect(making.on_changed)
         arrivals.BESIDE.extend(chip.BESIDE)
         chips.MAKERS.append(chip.chip)
-        held_keys.NEEDS_A_KEY.append(switching.needs_key)
+        held_keys.NEEDS_A_KEY.append(finding.needs_key)
         held_keys.AFTER_A_CHANGE.append(keys.after_a_change)
         for purpose in (identity.Purpose.RECOVERY_CHOOSE, identity.Purpose.RECOVERY_CONTINUE):
             # A sign-in that came to nothing is a failure to back up: the words of the article, and both remedies.

@@ -19,7 +19,7 @@ from accounts.models import Vault
 from accounts.services.vaults import OpenVault
 from backups import moments
 from backups.models import UNCHECKED_WARNS_AFTER, Backup, RecoveryAccount, Status
-from backups.services import switching
+from backups.services import finding
 from backups.states import STATES
 
 # What a state is told by, and no more: it is read with every page.
@@ -38,7 +38,7 @@ BESIDE = (
 def of(vault: OpenVault) -> Backup | None:
     """The backup of an open list as it stood when the request came: it came with the list, without a query."""
     if vault.found is None:
-        return switching.of(vault.row)
+        return finding.of(vault.row)
     backup = vault.found.made(Backup)
     if backup is not None and backup.recovery_account_id is not None:
         backup.recovery_account = vault.found.made(RecoveryAccount)

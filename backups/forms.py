@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.vault.list import Protection
-from backups.services.switching import Answer, Question
+from backups.services.answers import Answer, Question
 
 _ANSWERS = ((Answer.ON.value, _("On")), (Answer.UNSEEN.value, _("I do not see it")))
 _UNANSWERED = _("Answer this: “On”, or “I do not see it”.")

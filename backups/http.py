@@ -14,8 +14,9 @@ from accounts.services import devices, vaults
 from accounts.services.vaults import OpenVault
 from accounts.vault.errors import Damaged
 from backups.models import Backup
-from backups.services import switching
-from backups.services.switching import NotKept, NotOn
+from backups.services import finding
+from backups.services.finding import NotOn
+from backups.services.switching import NotKept
 
 
 class BackupRequest(UserRequest):
@@ -51,13 +52,13 @@ def meant(request: BackupRequest) -> Backup | None:
     given = request.POST.get("backup", "") or request.GET.get("backup", "")
     if given:
         try:
-            return switching.by_id(request.user, given)
+            return finding.by_id(request.user, given)
         except NotOn:
             raise Http404 from None
     if request.vault is not None:
-        backup = switching.of(request.vault.row)
+        backup = finding.of(request.vault.row)
         return backup if backup is not None and backup.stream else None
-    every = switching.every(request.user)
+    every = finding.every(request.user)
     return every[0] if every else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from backups.views import endings, status, switch
+from backups.views import endings, iphone, status, switch
 
 app_name = "backups"
 urlpatterns = [
@@ -15,7 +15,7 @@ urlpatterns = [
     path("undo/", status.undo, name="undo"),
     path("problem/<slug:reference>/", status.problem, name="problem"),
     path("on/", switch.on, name="on"),
-    path("on/iphone/", switch.iphone, name="iphone"),
+    path("on/iphone/", iphone.walk, name="iphone"),
     path("on/done/", switch.done, name="done"),
     path("account/", switch.account, name="account"),
     path("sign-in/", switch.sign_in, name="sign-in"),

@@ -25,7 +25,7 @@ from accounts.services.activity import Tag  # noqa: E402
 from accounts.vault.entry import Type  # noqa: E402
 from accounts.vault.keys import DeviceCookie  # noqa: E402
 from backups.models import Generation  # noqa: E402
-from backups.services import keeping  # noqa: E402
+from backups.services import keeping, retaining  # noqa: E402
 from tests import factories  # noqa: E402
 from tests.factories import Visitor  # noqa: E402
 
@@ -45,7 +45,7 @@ def main(device_id: str, cookie: str, number: str, changes: str, manner: str) ->
     if manner == "sends" or (manner == "sending" and int(number) < 2):
         for _ in range(int(changes)):
             keeping.retry(timezone.now())
-            keeping.tidy(timezone.now())
+            retaining.tidy(timezone.now())
         return
     for change in range(int(changes)):
         entry = factories.an_entry(name=f"{number}-{change}")

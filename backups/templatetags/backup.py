@@ -16,7 +16,7 @@ from accounts.vault.list import Protection
 from backups import chip, moments
 from backups.models import Backup, Generation
 from backups.portions import PORTIONS, Portion
-from backups.services import switching
+from backups.services import ending
 
 register = template.Library()
 
@@ -98,7 +98,7 @@ def list_is_closed(context: template.Context) -> bool:
     vault = _vault(context)
     if vault is None:
         return False
-    return chip.of(vault) is None or not switching.is_open_to_operator(vault.row)  # Without a row it never had one.
+    return chip.of(vault) is None or not ending.is_open_to_operator(vault.row)  # Without a row it never had one.
 
 
 @register.simple_tag

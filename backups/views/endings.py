@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import roles
-from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
+from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, prove, said, vault_required
 from accounts.roles import Role
 from accounts.services import identity, vaults
 from accounts.services.identity import NotProven, Purpose
@@ -22,10 +22,11 @@ from accounts.vault.list import Protection
 from backups.forms import ProtectionForm
 from backups.http import BackupRequest, enters, is_of, meant, not_on
 from backups.models import Backup, Generation
-from backups.services import switching
-from backups.services.switching import KeyNeeded, NotOn, TimeOver
+from backups.services import ending, finding, switching
+from backups.services.finding import NotOn, TimeOver
+from backups.services.switching import KeyNeeded
 from backups.storage import StoreFailed
-from backups.views.switch import begun, protection_context
+from backups.views.switch import protection_context
 
 # -- Who can open it --------------------------------------------------------------------------------------------------
 
@@ -36,7 +37,7 @@ from backups.views.switch import begun, protection_context
 @fresh_sign_in
 def protection(request: VaultRequest) -> HttpResponse:
     """Another protection, from the next saved state on, which is made at once."""
-    backup = switching.of(request.vault.row)
+    backup = finding.of(request.vault.row)
     if backup is None or not backup.is_on:
         return go(request, "backups:status")
     asked = request.GET.get("protection", "")
@@ -52,7 +53,7 @@ def protection(request: VaultRequest) -> HttpResponse:
         except NotOn:
             return not_on(request)
         else:
-            if switching.open_to_operator(backup):
+            if ending.open_to_operator(backup):
                 return go(request, "backups:older")
             said(request, _("Changed. It holds for what is saved from now on."))
             return go(request, "backups:status")
@@ -73,7 +74,7 @@ def off(request: BackupRequest) -> HttpResponse:
         return go(request, "backups:status")
     if request.method == "POST":
         try:
-            switching.off(backup, device=request.device, at=timezone.now())
+            ending.off(backup, device=request.device, at=timezone.now())
         except (NotOn, TimeOver):
             return not_on(request)
         return go(request, "backups:status")
@@ -109,7 +110,7 @@ def delete(request: BackupRequest) -> HttpResponse:
 
 def _deleted(request: BackupRequest, backup: Backup) -> HttpResponse:
     try:
-        switching.delete_now(backup, device=request.device, at=timezone.now())
+        ending.delete_now(backup, device=request.device, at=timezone.now())
     except (NotOn, TimeOver):
         pass  # It is gone already, or kept: the page says which.
     except StoreFailed:
@@ -150,15 +151,14 @@ def sign_in_to_delete(request: BackupRequest) -> HttpResponse:
     if not roles.configured(role):
         return go(request, "backups:status")
     back = f"{reverse('backups:delete')}?backup={backup.pk}"
-    return begun(
+    return prove(
         request,
-        role,
-        Purpose.RECOVERY_DELETE,
-        str(backup.pk),
-        back,
-        bytes(account.tag),
-        account.label,
-        name=roles.name_of(role),
+        role=role,
+        purpose=Purpose.RECOVERY_DELETE,
+        target=str(backup.pk),
+        back=back,
+        expected=bytes(account.tag),
+        wanted=account.label,
     )
 
 
@@ -171,7 +171,7 @@ def sign_in_to_delete(request: BackupRequest) -> HttpResponse:
 @fresh_sign_in
 def older(request: VaultRequest) -> HttpResponse:
     """Saved states from before that open otherwise: with the sign-in alone, or with keys that are no more."""
-    backup = switching.of(request.vault.row)
+    backup = finding.of(request.vault.row)
     if backup is None or not backup.stream:
         return go(request, "backups:status")
     found = _older(request, backup)
@@ -179,7 +179,7 @@ def older(request: VaultRequest) -> HttpResponse:
         chosen = found.get(request.POST.get("which", ""), [])
         at = timezone.now()
         try:
-            count = switching.delete_older(backup, chosen, device=request.vault.device, at=at)
+            count = ending.delete_older(backup, chosen, device=request.vault.device, at=at)
         except StoreFailed:
             said(request, _("The store did not answer. Nothing was deleted."), error=True)
         else:
@@ -195,7 +195,7 @@ def older(request: VaultRequest) -> HttpResponse:
 def _older(request: VaultRequest, backup: Backup) -> dict[str, list[Generation]]:
     newest = backup.generations.stored().newest_first().first()
     found = {
-        "operator": switching.open_to_operator(backup),
-        "former": switching.open_with_former_keys(backup, vaults.read(request.vault)),
+        "operator": ending.open_to_operator(backup),
+        "former": ending.open_with_former_keys(backup, vaults.read(request.vault)),
     }
     return {which: [one for one in every if newest and one.pk != newest.pk] for which, every in found.items()}

@@ -18,8 +18,8 @@ from accounts.services import held_keys
 from backups import cards
 from backups.http import BackupRequest, enters, is_of, meant, not_on
 from backups.models import Backup, Cause, Generation, Status
-from backups.services import keeping, switching
-from backups.services.switching import NotOn, TimeOver
+from backups.services import ending, finding, keeping, recovery, switching
+from backups.services.finding import NotOn, TimeOver
 from backups.states import (
     ACCOUNTS,
     IMPORTANT,
@@ -51,10 +51,10 @@ def _context(request: BackupRequest) -> dict[str, Any]:
     at, vault = timezone.now(), request.vault
     held = held_keys.of(vault.row) if vault is not None else None
     if vault is not None:
-        backup = switching.of(vault.row)
-        others = switching.former(vault.row, at=at)
+        backup = finding.of(vault.row)
+        others = finding.former(vault.row, at=at)
     else:
-        every = switching.every(request.user)
+        every = finding.every(request.user)
         backup = every[0] if every else None
         others = every[1:]
     context: dict[str, Any] = {
@@ -87,8 +87,8 @@ def facts_of(backup: Backup) -> dict[str, Any]:
 def _states_of(backup: Backup, vault: Any) -> dict[str, Any]:
     """The saved states that count, the newest first."""
     stored: list[Generation] = list(backup.generations.stored().newest_first())
-    operator = switching.open_to_operator(backup)
-    with_former = switching.open_with_former_keys(backup, vault.opened) if is_of(backup, vault) else []
+    operator = ending.open_to_operator(backup)
+    with_former = ending.open_with_former_keys(backup, vault.opened) if is_of(backup, vault) else []
     return {
         "states": stored[:_STATES_SHOWN],
         "older": stored[_STATES_SHOWN:],
@@ -156,7 +156,7 @@ def accept(request: BackupRequest) -> HttpResponse:
     backup = meant(request)
     if backup is None:
         return not_on(request)
-    switching.accept(backup, device=request.device, at=timezone.now())
+    ending.accept(backup, device=request.device, at=timezone.now())
     return _shown(request)
 
 
@@ -184,7 +184,7 @@ def undo(request: BackupRequest) -> HttpResponse:
 def _undone(request: BackupRequest, backup: Backup) -> HttpResponse:
     try:
         mine = request.vault if is_of(backup, request.vault) and request.user.deletes_at is None else None
-        switching.undo(backup, device=request.device, vault=mine, at=timezone.now())
+        ending.undo(backup, device=request.device, vault=mine, at=timezone.now())
     except (TimeOver, NotOn):
         return _too_late(request)
     said(request, _("Undone. The backup is kept."))
@@ -217,7 +217,7 @@ def problem(request: BackupRequest, reference: str) -> HttpResponse:
     if event is None or cause not in Cause.values:
         raise Http404
     at, vault = timezone.now(), request.vault
-    backup = switching.of(vault.row) if vault is not None else next(iter(switching.every(request.user)), None)
+    backup = finding.of(vault.row) if vault is not None else next(iter(finding.every(request.user)), None)
     is_on = backup is not None and backup.is_on
     lasts = backup is not None and backup.reference == reference
     steps = PROBLEMS[Cause(cause)].steps
@@ -247,7 +247,7 @@ def _known(request: BackupRequest, backup: Backup | None, *, at: Any) -> Any:
     """The recovery account that "Continue" means."""
     if backup is not None and backup.recovery_account is not None:
         return backup.recovery_account
-    return switching.known(request.user, request.vault.device.type, at) if request.vault is not None else None
+    return recovery.known(request.user, request.vault.device.type, at) if request.vault is not None else None
 
 
 def _since_then(backup: Backup | None, event: Event, *, lasts: bool) -> Any:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.urls import reverse
@@ -20,19 +19,18 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import roles
-from accounts.http import VaultRequest, changing, fresh_sign_in, go, hand_off, page, said, vault_required
-from accounts.models import DeviceType
+from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, prove, vault_required
 from accounts.roles import Role
 from accounts.services import held_keys, identity, vaults
-from accounts.services.identity import Identity, NotProven, Purpose, TooManyProofs, Unreachable
-from accounts.templatetags.look import clock, weekday
+from accounts.services.identity import Identity, NotProven, Purpose
 from accounts.vault.list import Protection
 from backups import cards, http
-from backups.forms import IPhoneForm, ProtectionForm
+from backups.forms import ProtectionForm
 from backups.models import Backup, Cause, Status
 from backups.portions import carried
-from backups.services import keeping, switching
-from backups.services.switching import AlreadyOn, Answer, KeyNeeded, NotKept, NotOn, Question
+from backups.services import answers, ending, finding, objects, recovery, switching
+from backups.services.finding import NotOn
+from backups.services.switching import AlreadyOn, KeyNeeded, NotKept
 from backups.states import ACCOUNTS, IMPORTANT, NOTHING_OPENS, OPERATOR_CAN_OPEN, SIGN_IN_WITH
 from backups.storage import StoreFailed
 
@@ -64,7 +62,7 @@ ON, MOVE = Way("backups:on", "backup"), Way("backups:account", "backup-account")
 @fresh_sign_in
 def on(request: VaultRequest) -> HttpResponse:
     """Turn Cloud Backup on: the iPhone's switches, the recovery account, who can open it, "OK"."""
-    backup = switching.of(request.vault.row)
+    backup = finding.of(request.vault.row)
     if backup is not None and backup.is_on:
         return go(request, "backups:status")
     return _walk(request, ON, backup)
@@ -76,7 +74,7 @@ def on(request: VaultRequest) -> HttpResponse:
 @fresh_sign_in
 def account(request: VaultRequest) -> HttpResponse:
     """Another recovery account, in one act: the new backup is checked first, then the old one enters its time."""
-    backup = switching.of(request.vault.row)
+    backup = finding.of(request.vault.row)
     if backup is None or not backup.is_on:
         return go(request, "backups:on")
     return _walk(request, MOVE, backup)
@@ -86,7 +84,7 @@ def _walk(request: VaultRequest, way: Way, backup: Backup | None) -> HttpRespons
     at = timezone.now()
     if not roles.recovery_roles(request.vault.device.type, at):
         return go(request, "backups:status")  # It says that no provider fits.
-    if questions(request, at=at) - answered(backup, at=at):
+    if answers.asked(request.vault.device.type, at=at) - answers.answered(backup):
         return go(request, "backups:iphone", query={"then": way.onward})
     if request.method == "POST":
         return _done(request, way, backup, at=at)
@@ -127,10 +125,10 @@ def _target(request: VaultRequest) -> str:
     return str(request.vault.row.pk)
 
 
-def _found(person: Identity, request: VaultRequest, backup: Backup | None) -> list[keeping.Found]:
+def _found(person: Identity, request: VaultRequest, backup: Backup | None) -> list[objects.Found]:
     """What lies under this account already. Where the store does not answer, "OK" asks it again."""
     try:
-        return switching.found(person, request.vault.device.type, besides=backup)
+        return recovery.found(person, request.vault.device.type, besides=backup)
     except StoreFailed:
         return []
 
@@ -140,7 +138,7 @@ def _found(person: Identity, request: VaultRequest, backup: Backup | None) -> li
 
 def _steps(request: VaultRequest, step: int) -> dict[str, Any]:
     """Where one is: on an iPhone its switches come first."""
-    more = int(bool(questions(request, at=timezone.now())))
+    more = int(bool(answers.asked(request.vault.device.type, at=timezone.now())))
     return {"step": step + more, "bars": range(1, 4 + more), "last_step": 3 + more}
 
 
@@ -172,11 +170,11 @@ def _known(request: VaultRequest, way: Way, backup: Backup | None, *, at: dateti
     if backup is not None and backup.recovery_account is not None:  # On its way out: "Continue" is undo.
         account = backup.recovery_account
         return account if roles.fits(Role(account.role), request.vault.device.type, at) else None
-    return switching.known(request.user, request.vault.device.type, at)
+    return recovery.known(request.user, request.vault.device.type, at)
 
 
 def _existing_page(
-    request: VaultRequest, way: Way, person: Identity, there: list[keeping.Found], proof: str
+    request: VaultRequest, way: Way, person: Identity, there: list[objects.Found], proof: str
 ) -> HttpResponse:
     context = {"way": way, "person": person, "found": there, "newest": there[0].generation, "proof": proof}
     return page(request, "backups/on_existing.html", context)
@@ -191,7 +189,7 @@ def _protection_page(
     form: ProtectionForm | None = None,
 ) -> HttpResponse:
     accounts = vaults.read(request.vault)
-    circle = switching.circle(accounts, person)
+    circle = recovery.circle(accounts, person)
     if form is None:
         form = ProtectionForm(circle=bool(circle), initial={"protection": _preselected(request, backup)})
     context = {
@@ -238,12 +236,12 @@ def _done(request: VaultRequest, way: Way, backup: Backup | None, *, at: datetim
     if person is None:
         return _unproven(request, way, Cause.LOST if proof else Cause.NO_SIGN_IN, at=at)
     try:
-        there = switching.found(person, request.vault.device.type, besides=backup)
+        there = recovery.found(person, request.vault.device.type, besides=backup)
     except StoreFailed:
         return http.problem(request, switching.not_kept(request.vault, Cause.STORE, at=at))
     if there and request.POST.get("keep") != "1":
         return go(request, way.url, query={"proof": proof})
-    form = ProtectionForm(request.POST, circle=bool(switching.circle(vaults.read(request.vault), person)))
+    form = ProtectionForm(request.POST, circle=bool(recovery.circle(vaults.read(request.vault), person)))
     if form.is_valid():
         try:
             return _acted(request, way, proof, Protection(form.cleaned_data["protection"]), at=at)
@@ -273,7 +271,7 @@ def _acted(request: VaultRequest, way: Way, proof: str, protection: Protection, 
 
 
 def _turned_on(request: VaultRequest, proof: str, protection: Protection, *, at: datetime) -> NotKept | None:
-    with switching.one_at_a_time(request.vault):
+    with finding.one_at_a_time(request.vault):
         person = _spent(request, proof)
         cache.set(_used(request, proof), "", _REMEMBERED)
         try:
@@ -284,7 +282,7 @@ def _turned_on(request: VaultRequest, proof: str, protection: Protection, *, at:
 
 
 def _moved(request: VaultRequest, proof: str, protection: Protection, *, at: datetime) -> NotKept | None:
-    with switching.one_at_a_time(request.vault):  # Not around the act: the store takes its time.
+    with finding.one_at_a_time(request.vault):  # Not around the act: the store takes its time.
         person = _spent(request, proof)
         cache.set(_used(request, proof), "", _REMEMBERED)
     try:
@@ -304,9 +302,9 @@ def _used(request: VaultRequest, proof: str) -> str:
 
 def _unproven(request: VaultRequest, way: Way, cause: Cause, *, at: datetime) -> HttpResponse:
     """No proof, or none any more: because it was used a moment ago, or because the sign-in was not finished."""
-    with switching.one_at_a_time(request.vault):  # The first of two clicks may be about to use it.
+    with finding.one_at_a_time(request.vault):  # The first of two clicks may be about to use it.
         became = cache.get(_used(request, request.POST.get("proof", "")))
-        backup = switching.of(request.vault.row)
+        backup = finding.of(request.vault.row)
     if became:
         return go(request, "backups:problem", became)
     if became is not None:
@@ -320,71 +318,17 @@ def _unproven(request: VaultRequest, way: Way, cause: Cause, *, at: datetime) ->
 @vault_required
 def done(request: VaultRequest) -> HttpResponse:
     """How it ended: "Backed up. 14 of 14 accounts." Or where that failed, why."""
-    backup, at = switching.of(request.vault.row), timezone.now()
+    backup, at = finding.of(request.vault.row), timezone.now()
     if backup is None or not backup.is_on:
         return go(request, "backups:status")
     vaults.read(request.vault)
     card = cards.of(backup, user=request.user, vault=request.vault, held=None, at=at)
     if card.status is Status.FAILING:
         return go(request, "backups:problem", backup.reference)
-    former = switching.former(request.vault.row, at=at)
-    older = switching.open_to_operator(backup)
+    former = finding.former(request.vault.row, at=at)
+    older = ending.open_to_operator(backup)
     context = {"card": card, "former": former[0] if former else None, "older": older, **_steps(request, 3)}
     return page(request, "backups/on_done.html", context)
-
-
-# -- The iPhone -------------------------------------------------------------------------------------------------------
-
-
-def questions(request: VaultRequest, *, at: datetime) -> frozenset[Question]:
-    """What has to be answered on this device before anything else: nothing but on an iPhone."""
-    if request.vault.device.type != DeviceType.IOS:
-        return frozenset()
-    asked = {Question.ICLOUD_BACKUP, Question.SAVED_TO_ICLOUD}
-    return frozenset(asked | {Question.KEYCHAIN} if at >= settings.ICLOUD_FROM else asked)
-
-
-def answered(backup: Backup | None, *, at: datetime) -> frozenset[Question]:
-    """What was answered so that it may go on: the Keychain by "On" alone."""
-    given = backup.switches if backup is not None else {}
-    return frozenset(
-        question
-        for question in Question
-        if question in given and (question is not Question.KEYCHAIN or given[question][0] == Answer.ON)
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@vault_required
-@changing
-@fresh_sign_in
-def iphone(request: VaultRequest) -> HttpResponse:
-    """The switches of an iPhone, as a list to walk through; three of them are asked for."""
-    at = timezone.now()
-    asked = questions(request, at=at)
-    way = MOVE if request.GET.get("then") == MOVE.onward else ON
-    if not asked:
-        return go(request, way.url)
-    backup = switching.of(request.vault.row)
-    given = backup.switches if backup is not None else {}
-    initial = {question: answer for question, (answer, _when) in given.items()}
-    form = IPhoneForm(
-        request.POST if request.method == "POST" else None,
-        initial=initial,
-        with_keychain=Question.KEYCHAIN in asked,
-    )
-    if request.method == "POST" and form.is_valid():
-        switching.answer(request.vault, form.answers(), at=at)
-        return go(request, way.url)
-    context = {
-        "form": form,
-        "way": way,
-        "line": {"since": at >= settings.ICLOUD_FROM, "month": settings.ICLOUD_FROM},
-        "step": 1,
-        "bars": range(1, 5),
-        "last_step": 4,
-    }
-    return page(request, "backups/on_iphone.html", context)
 
 
 # -- To the provider --------------------------------------------------------------------------------------------------
@@ -397,11 +341,11 @@ def sign_in(request: VaultRequest) -> HttpResponse:
     """On to the provider: to the account that is known, or to choose one of a role that fits this device."""
     at, device = timezone.now(), request.vault.device
     way = MOVE if request.POST.get("for") == MOVE.onward else ON
-    backup = switching.of(request.vault.row)
+    backup = finding.of(request.vault.row)
     wanted = ""
     if request.POST.get("continue"):
         known = backup.recovery_account if backup is not None and backup.recovery_account is not None else None
-        known = known or switching.known(request.user, device.type, at)
+        known = known or recovery.known(request.user, device.type, at)
         if known is None or not roles.fits(Role(known.role), device.type, at):
             return go(request, way.url)
         role, purpose, expected, wanted = Role(known.role), Purpose.RECOVERY_CONTINUE, bytes(known.tag), known.label
@@ -410,30 +354,5 @@ def sign_in(request: VaultRequest) -> HttpResponse:
         if request.POST.get("role", "") not in offered:
             return go(request, way.url)
         role, purpose, expected = offered[request.POST["role"]], Purpose.RECOVERY_CHOOSE, None
-    return begun(request, role, purpose, _target(request), reverse(way.url), expected, wanted, name=roles.name_of(role))
-
-
-def begun(
-    request: Any,
-    role: Role,
-    purpose: Purpose,
-    target: str,
-    back: str,
-    expected: bytes | None,
-    wanted: str,
-    *,
-    name: Any,
-) -> HttpResponse:
-    """The page that hands off to a provider; or why it does not."""
-    try:
-        address = identity.begin(
-            request=request, role=role, purpose=purpose, target=target, back=back, expected=expected, wanted=wanted
-        )
-    except TooManyProofs as error:
-        local = timezone.localtime(error.next_at)
-        sentence = _("Ten sign-ins were begun within ten minutes. The next is possible on %(day)s at %(time)s.")
-        said(request, sentence % {"day": weekday(local), "time": clock(local, request.user)}, error=True)
-        return go(request, back)
-    except Unreachable as error:
-        return go(request, identity.landing_of(error.proof))
-    return hand_off(request, address, name=str(name))
+    target, back = _target(request), reverse(way.url)
+    return prove(request, role=role, purpose=purpose, target=target, back=back, expected=expected, wanted=wanted)

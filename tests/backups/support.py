@@ -18,7 +18,7 @@ from backups import envelope, storage
 from backups.contents import Contents
 from backups.models import Backup, Generation
 from backups.names import Name
-from backups.services import keeping, making, switching
+from backups.services import making, objects, switching
 from backups.storage import Cause, DirectoryStore, StoreFailed
 from tests.factories import Visitor
 
@@ -44,19 +44,19 @@ def newest(backup: Backup) -> Generation:
 
 def contents(one: Generation, key: BackupKey | None = None) -> Contents:
     """What a restore would read of a saved state, out of the store, by a key a person holds where it needs one."""
-    data = storage.backups().fetch(keeping.path(one))
+    data = storage.backups().fetch(objects.path(one))
     opener = (key.kind, key.key) if key is not None else None
-    text = envelope.read(data, keeping.place(one), keeping.server_key, backup_key=opener)
+    text = envelope.read(data, objects.place(one), objects.server_key, backup_key=opener)
     return Contents.from_bytes(text, device_type=one.recovery_account.device_type)
 
 
 def put_there(backup: Backup, sequence: int) -> str:
     """A saved state of this server under another number of the stream, as it lies there once records are put back."""
     one = newest(backup)
-    place = replace(keeping.place(one), sequence=sequence)
+    place = replace(objects.place(one), sequence=sequence)
     kid, key = keyring.keyring().newest(KeyRole.STORE)
     text = Contents(one.recovery_account.device_type, "Pixel 8", "0.1", 1_800_000_000, ())
-    name = replace(Name.parse(keeping.path(one)), sequence=sequence, kid=kid).path
+    name = replace(Name.parse(objects.path(one)), sequence=sequence, kid=kid).path
     storage.backups().create(name, making.prove(text, place, kid=kid, key=key))
     return name
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import SlotKind
 from accounts.vault.list import Protection
-from backups.services import switching
+from backups.services import ending, finding
 from tests import factories
 from tests.factories import Visitor
 from tests.pages import plain
@@ -48,7 +48,7 @@ def test_line_of_a_person_tells_state_provider_times_and_sizes(staff: Visitor, b
     assert "petra@example.org Backed up Microsoft personal account" in line
     assert " 1 " in line
     assert "bytes" in line or "KB" in line
-    switching.off(switching.every(backed_up.user)[0], device=None, at=timezone.now())
+    ending.off(finding.every(backed_up.user)[0], device=None, at=timezone.now())
     assert "Will be deleted" in listed(staff, f"{PEOPLE}?q=petra")
 
 
@@ -62,7 +62,7 @@ def test_who_has_no_proven_backup_is_one_filter_away(staff: Visitor, backed_up: 
 
 
 def test_staff_read_no_label_no_device_and_no_account(staff: Visitor, backed_up: Visitor) -> None:
-    one = switching.every(backed_up.user)[0].generations.get()
+    one = finding.every(backed_up.user)[0].generations.get()
     addresses = (
         *(PEOPLE, STATES),
         reverse("admin:backups_person_change", args=[backed_up.user.pk]),
@@ -77,7 +77,7 @@ def test_staff_read_no_label_no_device_and_no_account(staff: Visitor, backed_up:
 
 
 def test_nothing_can_be_added_changed_or_deleted(staff: Visitor, backed_up: Visitor) -> None:
-    one = switching.every(backed_up.user)[0].generations.get()
+    one = finding.every(backed_up.user)[0].generations.get()
     addresses = [reverse(f"admin:backups_{table}_add") for table in ("person", "generation")]
     addresses += [
         reverse(f"admin:backups_{table}_delete", args=[pk])
@@ -88,7 +88,7 @@ def test_nothing_can_be_added_changed_or_deleted(staff: Visitor, backed_up: Visi
 
     assert answers == [403] * 4
     assert "/add/" not in staff.client.get(PEOPLE).content.decode()
-    assert switching.every(backed_up.user)[0].generations.count() == 1
+    assert finding.every(backed_up.user)[0].generations.count() == 1
 
 
 def test_only_staff_come_here(backed_up: Visitor) -> None:

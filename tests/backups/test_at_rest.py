@@ -27,7 +27,7 @@ from backups import envelope, storage
 from backups.envelope import Place
 from backups.models import Backup, Cause, Generation, RecoveryAccount
 from backups.names import Name
-from backups.services import keeping, making
+from backups.services import keeping, making, objects
 from tests import factories
 from tests.attacks.test_at_rest import CREDENTIAL, PRF, WORDS, on_disk
 from tests.attacks.test_canaries import dump
@@ -74,8 +74,8 @@ class Opener:
     def of(cls, backup: Backup) -> Opener:
         """At its newest saved state."""
         one = newest(backup)
-        data, place = storage.backups().fetch(keeping.path(one)), keeping.place(one)
-        return cls(data, place, envelope.slots(data, place, keeping.server_key))
+        data, place = storage.backups().fetch(objects.path(one)), objects.place(one)
+        return cls(data, place, envelope.slots(data, place, objects.server_key))
 
     def opens(self, candidate: bytes | None = None) -> bool:
         """By the server's keys and these bytes; without any, by the server's keys alone."""
@@ -87,7 +87,7 @@ class Opener:
 
     def _reads(self) -> bool:
         try:
-            envelope.read(self.data, self.place, keeping.server_key)
+            envelope.read(self.data, self.place, objects.server_key)
         except VaultError:
             return False
         return True
@@ -146,8 +146,8 @@ def test_thief_who_has_words_or_a_passkey_too_opens_that_backup(saved: dict[str,
 @pytest.mark.row("A3")
 def test_each_single_part_missing_opens_no_backup(alice_phone: Visitor, saved: dict[str, Backup]) -> None:
     one = newest(saved["words and a passkey"])
-    data, place = storage.backups().fetch(keeping.path(one)), keeping.place(one)
-    (server,) = [keeping.server_key(one.kid)]
+    data, place = storage.backups().fetch(objects.path(one)), objects.place(one)
+    (server,) = [objects.server_key(one.kid)]
     held = next(key for key in vaults.read(alice_phone.vault).backup_keys if key.kind == envelope.WORDS)
     other = secrets.token_bytes(32)
 
@@ -201,7 +201,7 @@ def test_dump_alone_and_store_alone_are_no_test_of_words(alice_phone: Visitor, s
     (name,) = [name for name in support.stored() if saved["words and a passkey"].stream in name]
     data = storage.backups().fetch(name)
     place = Name.parse(name).place
-    opened = envelope.slots(data, place, keeping.server_key)  # What the server's keys make of the store.
+    opened = envelope.slots(data, place, objects.server_key)  # What the server's keys make of the store.
 
     tests = {
         "dump": [told(typed, alice_phone, rows) for typed in (WORDS, OTHER_WORDS)],
@@ -248,7 +248,7 @@ def weaker(before: set[str], held: tuple[BackupKey, ...], ctx: bytes) -> list[st
     found = []
     for name in set(support.stored()) - before:
         data, place = storage.backups().fetch(name), Name.parse(name).place
-        slots = envelope.slots(data, place, keeping.server_key)
+        slots = envelope.slots(data, place, objects.server_key)
         ways = [(slot.kind, slot.hint) for slot in slots]
         is_held = ways == [(key.kind, key.hint.reveal()) for key in held] and all(
             _unwraps(key.key, slot.wrapped) for key, slot in zip(held, slots, strict=True)

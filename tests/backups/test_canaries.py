@@ -21,7 +21,7 @@ from accounts.vault.secret import Secret
 from backups import storage
 from backups.management.commands import tidy
 from backups.models import Generation
-from backups.services import keeping, switching
+from backups.services import ending, keeping, objects, switching
 from tests import factories
 from tests.attacks.canaries import ISSUERS, NAMES, NOTES, SECRETS, TWENTY, Searched
 from tests.attacks.test_canaries import dump, files, mails
@@ -67,12 +67,12 @@ def live(visitor: Visitor, protection: Protection, faulty: type[FaultyStore]) ->
     assert backup.generations.exclude(waiting=None).count() == 1
     tidy.tidy(now + timedelta(minutes=1))
     backup.refresh_from_db()
-    storage.backups().remove(keeping.path(newest(backup)))
+    storage.backups().remove(objects.path(newest(backup)))
     keeping.check(backup, at=now + timedelta(minutes=2))
     switching.back_up(visitor.vault, at=now + timedelta(minutes=3))
     moved = switching.change_account(visitor.vault, person("other@icloud.example"), protection, at=timezone.now())
-    switching.off(moved, device=visitor.device, at=timezone.now())
-    switching.undo(moved, device=visitor.device, at=timezone.now(), vault=visitor.vault)
+    ending.off(moved, device=visitor.device, at=timezone.now())
+    ending.undo(moved, device=visitor.device, at=timezone.now(), vault=visitor.vault)
     return waited
 
 

@@ -16,7 +16,7 @@ from accounts import list_page
 from accounts.models import SlotKind, User
 from backups import chip
 from backups.models import Backup, Cause
-from backups.services import switching
+from backups.services import finding
 from tests import factories, people
 from tests.factories import Visitor
 from tests.pages import plain
@@ -150,6 +150,6 @@ def test_what_came_with_the_list_is_the_backups_own_row(android: Visitor, rf: An
 
     asked = chip.of(vault)
 
-    assert asked == switching.of(vault.row)
+    assert asked == finding.of(vault.row)
     assert vault.found is None
     assert set(chip.READ) <= {field.attname for field in Backup._meta.concrete_fields}

@@ -34,8 +34,9 @@ from backups.contents import Contents
 from backups.models import Backup, Cause, Generation, Status
 from backups.names import Name
 from backups.portions import carried
-from backups.services import keeping, rotation, switching
-from backups.services.switching import NotKept, TimeOver
+from backups.services import ending, keeping, objects, retaining, rotation, switching
+from backups.services.finding import TimeOver
+from backups.services.switching import NotKept
 from backups.storage import DirectoryStore, StoreFailed
 from tests import factories
 from tests.accounts.test_interleavings import Copy
@@ -188,12 +189,12 @@ class Schedule:
             every = backup.generations.newest_first().select_related("recovery_account")
             accounts, one, *older = self.accounts, *every.filter(state=Generation.State.PROVEN)
             assert one.sequence == backup.high_water, self.log
-            assert self.opened(keeping.path(one), keeping.place(one), accounts) == expected(accounts), self.log
+            assert self.opened(objects.path(one), objects.place(one), accounts) == expected(accounts), self.log
             assert backup.count == one.count == len(accounts), self.log
             # Rows that were put back may name what was pruned since.
             for pinned in (other for other in older if other.pinned and not self.was_put_back):
                 with answering() as store:
-                    store.fetch(keeping.path(pinned))
+                    store.fetch(objects.path(pinned))
 
     def nothing_was_overwritten(self) -> None:
         """Each object is what its name was given once, whatever happened since."""
@@ -214,7 +215,7 @@ class Schedule:
         return found[0]
 
     def _read(self, data: bytes, place: envelope.Place, key: tuple[str, keys.Secret] | None) -> tuple[Entry, ...]:
-        text = envelope.read(data, place, keeping.server_key, backup_key=key)
+        text = envelope.read(data, place, objects.server_key, backup_key=key)
         return Contents.from_bytes(text, device_type="ios").entries
 
     def committed(self) -> AbstractContextManager[Any]:
@@ -253,7 +254,7 @@ class Schedule:
         accounts = self.accounts
         assert self.opened(newest.path, newest.place, accounts) == expected(accounts), self.log
         proven = backup.generations.stored()
-        assert set(proven.values_list("pk", flat=True)) == keeping.kept(proven, at=self.at), self.log
+        assert set(proven.values_list("pk", flat=True)) == retaining.kept(proven, at=self.at), self.log
         self.log.append("the store gave the list back")
 
     # -- Changes of the list -------------------------------------------------------------------------------------------
@@ -324,8 +325,8 @@ class Schedule:
 
     def tidy(self) -> None:
         with self.committed():
-            for due in (keeping.retry, switching.expire, keeping.read_again, keeping.tidy, keeping.tell_who_is_behind):
-                with suppress(keeping.NotAllDone):
+            for due in (keeping.retry, ending.expire, keeping.read_again, retaining.tidy, keeping.tell_who_is_behind):
+                with suppress(retaining.NotAllDone):
                     due(self.at)
 
     def days_pass(self) -> None:
@@ -352,13 +353,13 @@ class Schedule:
         backup = self.backup
         if backup is not None and backup.is_on:
             with self.committed():
-                switching.off(backup, device=None, at=self.at)
+                ending.off(backup, device=None, at=self.at)
 
     def undo(self) -> None:
         backup = self.backup
         if backup is not None and backup.deletes_at is not None:
             with suppress(TimeOver), self.committed():
-                switching.undo(backup, device=None, at=self.at, vault=self.vault)
+                ending.undo(backup, device=None, at=self.at, vault=self.vault)
                 self.log.append("off was undone")
             self.passed()
 
@@ -366,7 +367,7 @@ class Schedule:
         backup = self.backup
         if backup is not None and backup.deletes_at is not None:
             with suppress(StoreFailed), self.committed():
-                switching.delete_now(backup, device=None, at=self.at)
+                ending.delete_now(backup, device=None, at=self.at)
                 self.log.append("deleted at once")
 
     def turn_on(self) -> None:
@@ -397,7 +398,7 @@ class Schedule:
     def accept(self) -> None:
         backup = self.backup
         if backup is not None and backup.is_on:
-            switching.accept(backup, device=None, at=self.at)
+            ending.accept(backup, device=None, at=self.at)
 
     # -- Keys ----------------------------------------------------------------------------------------------------------
 

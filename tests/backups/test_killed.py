@@ -203,7 +203,7 @@ from accounts.services import keyring
 from accounts.vault.keys import Role
 from backups import envelope, storage
 from backups.models import Backup, Generation, RecoveryAccount
-from backups.services import keeping
+from backups.services import objects
 now, stream = timezone.now(), "0011223344556677"
 user = User.objects.create_user("alice@example.org")
 account = RecoveryAccount.objects.create(
@@ -215,9 +215,9 @@ rows = []
 for number in range(1, COUNT + 1):
     row = Generation(recovery_account=account, backup=backup, stream=stream, sequence=number, kid=kid, size=0, whole=1)
     row.named, row.device_name, row.state, row.made_at = 0, "Phone", "proven", now
-    data = envelope.write(b"%d" % number, keeping.place(row), kid=kid, key=key)
+    data = envelope.write(b"%d" % number, objects.place(row), kid=kid, key=key)
     row.sha256, row.size = sha256(data).digest(), len(data)
-    storage.backups().create(keeping.path(row), data)
+    storage.backups().create(objects.path(row), data)
     rows.append(row)
 Generation.objects.bulk_create(rows)
 """
@@ -226,11 +226,11 @@ _HOW_MANY_OPEN = """
 from hashlib import sha256
 from backups import envelope, storage
 from backups.models import Generation
-from backups.services import keeping
+from backups.services import objects
 opened = 0
 for row in Generation.objects.select_related("recovery_account"):
-    data = storage.backups().fetch(keeping.path(row))
-    text = envelope.read(data, keeping.place(row), keeping.server_key, sha256=bytes(row.sha256))
+    data = storage.backups().fetch(objects.path(row))
+    text = envelope.read(data, objects.place(row), objects.server_key, sha256=bytes(row.sha256))
     opened += text == b"%d" % row.sequence
 print("opened", opened)
 """

@@ -13,7 +13,7 @@ from accounts.vault.list import Protection
 from backups import storage
 from backups.models import Backup, Generation, Status
 from backups.names import Name
-from backups.services import keeping, switching
+from backups.services import keeping, objects, switching
 from tests.accounts.test_parallel import write_together
 from tests.backups import support
 from tests.backups.support import contents, newest, person
@@ -60,7 +60,7 @@ def _pairs(words: str) -> list[list[str]]:
 
 def _rows_and_objects_agree(backup: Backup) -> bool:
     """Nothing is in the store that no row knows; each proven one is there, byte by byte."""
-    rows = {keeping.path(one): one for one in backup.generations.select_related("recovery_account")}
+    rows = {objects.path(one): one for one in backup.generations.select_related("recovery_account")}
     proven = {path for path, one in rows.items() if one.state == Generation.State.PROVEN}
     for path in proven:
         assert hashlib.sha256(storage.backups().fetch(path)).digest() == bytes(rows[path].sha256)
@@ -82,8 +82,8 @@ def test_two_that_send_while_others_change_lose_nothing(alice_phone: Visitor, ba
 
 def test_sending_by_many_at_once_of_one_that_waits_writes_it_once(alice_phone: Visitor, backup: Backup) -> None:
     one = newest(backup)
-    data = storage.backups().fetch(keeping.path(one))
-    storage.backups().remove(keeping.path(one))
+    data = storage.backups().fetch(objects.path(one))
+    storage.backups().remove(objects.path(one))
     backup.generations.filter(pk=one.pk).update(state=Generation.State.WAITING, waiting=data)
     Backup.objects.filter(pk=backup.pk).update(behind_since=timezone.now(), behind_changes=1, saved_at=None)
 
@@ -91,5 +91,5 @@ def test_sending_by_many_at_once_of_one_that_waits_writes_it_once(alice_phone: V
 
     backup.refresh_from_db()
     assert (newest(backup).sequence, backup.saved_at, backup.failure) == (1, one.made_at, "")
-    assert support.stored() == [keeping.path(one)]
+    assert support.stored() == [objects.path(one)]
     assert len(vaults.read(alice_phone.vault)) == 0

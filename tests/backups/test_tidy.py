@@ -220,7 +220,7 @@ _TWO_BACKUPS_OF_WHICH_ONE_IS_OFF = """
 from django.utils import timezone
 from backups import storage
 from backups.models import Generation
-from backups.services import keeping, switching
+from backups.services import ending, objects, switching
 from tests import factories
 from tests.backups import support
 from tests.backups.support import person
@@ -234,11 +234,11 @@ for name in ("off", "on"):
     marks = [backup.stream.encode()]
     for saved in stored:
         marks += [bytes(saved.sha256), saved.pk.hex.encode()]
-    waiting = storage.backups().fetch(keeping.path(stored[0]))
+    waiting = storage.backups().fetch(objects.path(stored[0]))
     Generation.objects.filter(pk=stored[0].pk).update(waiting=waiting, state="waiting")
     marks += [waiting[100:200]]
     if name == "off":
-        switching.off(backup, device=one.device, at=now)
+        ending.off(backup, device=one.device, at=now)
     print(name, *(bytes(mark).hex() for mark in marks))
 """
 

@@ -19,7 +19,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from accounts.services import approvals, attempts, deletion, devices, identity, rotation, vaults
-from backups.services import keeping, switching
+from backups.services import ending, keeping, retaining
 
 logger = logging.getLogger(__name__)
 
@@ -74,11 +74,11 @@ DUE = (
     Due("sessions", _sessions),
     Due("cache", _cache),
     Due("saved states that wait", keeping.retry),
-    Due("backups that were turned off", switching.expire),
+    Due("backups that were turned off", ending.expire),
     Due("saved states to be read again", keeping.read_again),
-    Due("saved states that need not stay", keeping.tidy),
+    Due("saved states that need not stay", retaining.tidy),
     Due("people whose backup is behind", keeping.tell_who_is_behind),
-    Due("saved states of people who leave", keeping.expire_people),
+    Due("saved states of people who leave", retaining.expire_people),
     Due("people who leave", deletion.expire),
     Due("key slots under an older pepper", rotation.rewrap),
     Due("write-ahead log", _write_ahead_log),

@@ -35,7 +35,7 @@ from accounts.models import Attempt, Device, DeviceType, Draft, Event, KeySlot, 
 from accounts.services import activity, attempts, deletion, devices, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
-from backups.services import keeping
+from backups.services import retaining
 from tests import factories
 from tests.attacks import crawler
 from tests.factories import Visitor
@@ -144,7 +144,7 @@ def test_nothing_of_a_person_is_left_in_any_table_and_others_stay_whole(alice_ph
     before, bobs_before = mentions(alices), mentions(bobs)
     deletion.ask(alice_phone.user, at=timezone.now())
 
-    keeping.expire_people(at_of(alice_phone.user))  # Saved states go first, as `tidy` has it.
+    retaining.expire_people(at_of(alice_phone.user))  # Saved states go first, as `tidy` has it.
     left = deletion.expire(at_of(alice_phone.user))
 
     assert left == 1
@@ -195,7 +195,7 @@ def test_nothing_goes_before_the_second_and_on_it_all_does(alice_phone: Visitor,
 
     early = [deletion.expire(at) for at in (now, now + DAY - timedelta(seconds=1))]
     whole = mentions(marks)
-    keeping.expire_people(now + DAY)
+    retaining.expire_people(now + DAY)
     ended = deletion.expire(now + DAY)
 
     assert [early, ended] == [[0, 0], 1]

@@ -1,4 +1,4 @@
-"""Saved states on their way: what fails is tried again, what was not read back does not count, what is over goes."""
+"""Saved states on their way: what fails is tried again, and what was not read back does not count."""
 
 from __future__ import annotations
 
@@ -9,19 +9,16 @@ from pathlib import Path
 
 import pytest
 from django.core import mail
-from django.db import IntegrityError
-from django.db.models import RestrictedError
 from django.utils import timezone
 
 from accounts.models import Event
-from accounts.services import deletion, vaults
+from accounts.services import vaults
 from accounts.services.activity import Tag
-from accounts.vault.list import Protection
 from backups import storage
 from backups.management.commands import tidy
 from backups.models import Backup, Cause, Generation, Status
 from backups.names import Name
-from backups.services import keeping, making, switching
+from backups.services import ending, keeping, making, objects, switching
 from backups.storage import StoreFailed
 from tests import factories
 from tests.backups import support
@@ -35,9 +32,6 @@ FAILURES = [storage.Cause.UNREACHABLE, storage.Cause.FULL, storage.Cause.READ_ON
 
 def add(visitor: Visitor, name: str = "new") -> None:
     factories.create_entry(on=visitor, name=name)
-
-
-# -- Out, and back ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cause", FAILURES)
@@ -102,8 +96,8 @@ def test_killed_between_commit_and_sending_the_next_run_sends(alice_phone: Visit
     backup = turn_on(alice_phone)
     add(alice_phone)
     one = newest(backup)
-    data = storage.backups().fetch(keeping.path(one))
-    storage.backups().remove(keeping.path(one))
+    data = storage.backups().fetch(objects.path(one))
+    storage.backups().remove(objects.path(one))
     backup.generations.filter(pk=one.pk).update(state=Generation.State.WAITING, waiting=data, checked_at=None)
     Backup.objects.filter(pk=backup.pk).update(behind_since=timezone.now(), behind_changes=1)
 
@@ -160,32 +154,17 @@ def test_foreign_object_under_the_next_name_stays_and_is_passed_over(alice_phone
 @pytest.mark.parametrize("sequence", [3, 2**63 - 1, 2**64 - 1])
 def test_name_that_anybody_gave_moves_no_number_and_holds_nobody_up(sequence: int, alice_phone: Visitor) -> None:
     backup = turn_on(alice_phone)
-    name = replace(Name.parse(keeping.path(newest(backup))), sequence=sequence).path
+    name = replace(Name.parse(objects.path(newest(backup))), sequence=sequence).path
     storage.backups().create(name, b"planted")
 
     add(alice_phone, "one")
     backup.refresh_from_db()
     after = (backup.failure, backup.high_water, newest(backup).sequence)
-    switching.off(backup, device=None, at=timezone.now())
+    ending.off(backup, device=None, at=timezone.now())
 
     assert after == ("", 2, 2)
-    assert switching.expire(timezone.now() + timedelta(hours=25)) == 1
+    assert ending.expire(timezone.now() + timedelta(hours=25)) == 1
     assert support.stored() == []
-
-
-@pytest.mark.row("T46")
-def test_foreign_object_is_still_there_when_what_was_passed_over_is_cleared_away(alice_phone: Visitor) -> None:
-    backup = turn_on(alice_phone)
-    foreign = support.put_there(backup, 2)
-    before = storage.backups().fetch(foreign)
-    for name in ("one", "two"):
-        add(alice_phone, name)
-
-    keeping.tidy(timezone.now() + timedelta(hours=1))
-    add(alice_phone, "three")
-
-    assert storage.backups().fetch(foreign) == before
-    assert set(backup.generations.values_list("state", flat=True)) == {Generation.State.PROVEN}
 
 
 @pytest.mark.row("T46")
@@ -214,25 +193,6 @@ def test_late_failure_of_an_older_one_is_none_of_a_backup_that_is_up_to_date(ali
     assert (backup.failure, backup.status(timezone.now())) == ("", Status.PROTECTED)
 
 
-def test_one_that_another_took_the_place_of_stays_known_while_it_may_be_under_way(
-    alice_phone: Visitor, faulty: type[FaultyStore]
-) -> None:
-    """Killed between writing and noting it, its writer leaves an object: whoever clears up must know of it."""
-    backup = turn_on(alice_phone)
-    faulty.next("create", storage.Cause.UNREACHABLE)
-    add(alice_phone, "one")
-    one = backup.generations.get(sequence=2)
-    data = bytes(one.waiting)
-    backup.generations.filter(pk=one.pk).update(tried_at=None)
-
-    add(alice_phone, "two")
-    storage.backups().create(keeping.path(one), data)  # By the writer that is killed now.
-    keeping.tidy(timezone.now() + timedelta(minutes=6))
-
-    assert [entry.sequence for entry in backup.generations.order_by("sequence")] == [1, 3]
-    assert support.stored() == [keeping.path(entry) for entry in backup.generations.order_by("sequence")]
-
-
 def test_failure_is_told_once_with_a_reference_that_activity_knows(
     alice_phone: Visitor, faulty: type[FaultyStore], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -259,64 +219,6 @@ def test_deleted_while_it_is_under_way_leaves_nothing_in_the_store(alice_phone: 
     assert support.stored() == []
 
 
-# -- What is kept -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.article("G-12")
-def test_newest_three_and_one_of_each_of_seven_days_stay_and_pinned_ones() -> None:
-    now = timezone.now().replace(hour=12)
-    made = []
-    for day in range(10, -1, -1):
-        for hour in range(3):
-            made.append(Generation(sequence=len(made) + 1, made_at=now - timedelta(days=day) + timedelta(hours=hour)))
-    made[0].pinned = True
-
-    stay = keeping.kept(made, at=now + timedelta(hours=2))
-
-    assert sorted(one.sequence for one in made if one.pk in stay) == [1, 15, 18, 21, 24, 27, 30, 31, 32, 33]
-
-
-def test_older_ones_go_once_a_newer_is_proven_from_the_store_too(alice_phone: Visitor) -> None:
-    backup = turn_on(alice_phone)
-
-    for number in range(6):
-        add(alice_phone, str(number))
-
-    kept = [one.sequence for one in backup.generations.order_by("sequence")]
-    assert kept == [5, 6, 7]
-    assert [name[-28:-13] for name in support.stored()] == [f"{sequence:016x}"[1:] for sequence in kept]
-
-
-def test_nothing_goes_while_the_newer_one_is_not_proven(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
-    backup = turn_on(alice_phone)
-    for number in range(3):
-        add(alice_phone, str(number))
-    before = support.stored()
-    faulty.next("fetch", *[b"other bytes"] * 5)
-
-    for number in range(5):
-        add(alice_phone, f"more {number}")
-
-    assert support.stored() == before
-    assert backup.generations.stored().count() == 3
-
-
-def test_store_that_deletes_nothing_is_asked_again(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
-    turn_on(alice_phone)
-    for number in range(2):
-        add(alice_phone, str(number))
-    faulty.next("remove", storage.Cause.UNREACHABLE)
-    add(alice_phone, "three")
-    left = len(support.stored())
-
-    add(alice_phone, "four")
-
-    assert (left, len(support.stored())) == (4, 3)
-
-
-# -- Read again -------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.article("G-13")
 def test_newest_is_read_again_each_week(alice_phone: Visitor) -> None:
     backup = turn_on(alice_phone)
@@ -335,7 +237,7 @@ def test_one_that_is_no_longer_what_it_was_counts_no_more(
     backup = turn_on(alice_phone)
     add(alice_phone)
     before, last = backup.generations.order_by("sequence")
-    file = folder / keeping.path(last)
+    file = folder / objects.path(last)
     if done == "altered":
         file.chmod(0o600)
         file.write_bytes(file.read_bytes()[:-1] + b"x")
@@ -362,9 +264,6 @@ def test_store_that_does_not_answer_changes_nothing(alice_phone: Visitor, faulty
     assert backup.status(timezone.now()) is Status.PROTECTED
 
 
-# -- Due --------------------------------------------------------------------------------------------------------------
-
-
 def test_who_is_behind_for_a_week_is_told_by_mail_once(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
     backup = turn_on(alice_phone)
     faulty.next("create", *[storage.Cause.FULL] * 9)
@@ -376,39 +275,6 @@ def test_who_is_behind_for_a_week_is_told_by_mail_once(alice_phone: Visitor, fau
 
     assert told == [0, 1, 0]
     assert [message.subject for message in mail.outbox] == ["Your list is not backed up"]
-
-
-@pytest.mark.article("G-29")
-@pytest.mark.row("T47")
-def test_who_leaves_takes_every_saved_state_with_them(alice_phone: Visitor, bob: Visitor) -> None:
-    turn_on(alice_phone)
-    add(alice_phone)
-    of_alice, now = support.stored(), timezone.now()
-    switching.turn_on(bob.vault, support.person("bob@icloud.example"), Protection.SIGN_IN, at=now)
-    of_bob = [name for name in support.stored() if name not in of_alice]
-    deletion.ask(alice_phone.user, at=now)
-
-    assert tidy.tidy(now + timedelta(hours=24)) == []
-
-    assert not Backup.objects.filter(user=alice_phone.user).exists()
-    assert [one.recovery_account.user for one in Generation.objects.all()] == [bob.user]
-    assert (support.stored(), len(of_alice), len(of_bob)) == (of_bob, 2, 1)
-
-
-def test_person_is_not_deleted_before_their_saved_states(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
-    turn_on(alice_phone)
-    now = timezone.now()
-    deletion.ask(alice_phone.user, at=now)
-    faulty.next("remove", storage.Cause.UNREACHABLE)
-
-    failed = tidy.tidy(now + timedelta(hours=24))
-    still_there = len(support.stored())
-    later = tidy.tidy(now + timedelta(hours=25))
-
-    assert failed == ["saved states of people who leave", "people who leave"]
-    assert (still_there, later, support.stored()) == (1, [], [])
-    with pytest.raises((RestrictedError, IntegrityError)):  # The control: the database refuses any other order.
-        turn_on(factories.enrolled("carol@example.org", name="Phone", type="ios")).user.delete()
 
 
 def test_older_one_that_comes_through_late_does_not_count_for_a_change_that_was_not_made(
@@ -434,9 +300,9 @@ def test_change_made_while_it_was_off_is_not_counted_by_what_waited_before(
     faulty.next("create", storage.Cause.UNREACHABLE)
     add(alice_phone, "waits")
     backup.refresh_from_db()
-    switching.off(backup, device=None, at=timezone.now())
+    ending.off(backup, device=None, at=timezone.now())
     add(alice_phone, "meanwhile")
-    switching.undo(backup, device=None, at=timezone.now())
+    ending.undo(backup, device=None, at=timezone.now())
 
     keeping.retry(timezone.now() + timedelta(minutes=1))
 

@@ -20,7 +20,7 @@ from accounts.vault.errors import WrongKey
 from accounts.vault.keys import Role as KeyRole
 from accounts.vault.list import AccountList, Protection
 from backups.models import Cause, Generation, Status
-from backups.services import keeping, making, switching
+from backups.services import ending, making, retaining, switching
 from tests import factories
 from tests.backups import support
 from tests.backups.support import contents, newest, turn_on
@@ -137,7 +137,7 @@ def test_removed_key_opens_no_later_saved_state_and_the_kept_one_does(alice_phon
     with pytest.raises(WrongKey):
         contents(after, former)
     assert after.slots == [["passkey", stays.pk.hex]]
-    assert switching.open_with_former_keys(backup, vaults.read(alice_phone.vault)) == [before]
+    assert ending.open_with_former_keys(backup, vaults.read(alice_phone.vault)) == [before]
 
 
 def test_protected_backup_without_a_key_is_not_made_and_needs_the_person(alice_phone: Visitor) -> None:
@@ -228,14 +228,14 @@ def test_smaller_list_that_is_meant_is_asked_about_once(alice_phone: Visitor) ->
     change(alice_phone, lambda accounts: AccountList(entries=accounts.entries[:1]))
     backup.refresh_from_db()
 
-    switching.accept(backup, device=alice_phone.device, at=timezone.now())
+    ending.accept(backup, device=alice_phone.device, at=timezone.now())
     change(alice_phone, lambda accounts: accounts.pin(accounts.entries[0].id, True))
 
     backup.refresh_from_db()
     assert (backup.shrunk_from, backup.status(timezone.now())) == (None, Status.PROTECTED)
     held = [backup.generations.filter(pinned=True).count()]
     for hours in (23, 25):  # Whoever holds a browser for a moment deletes nothing at once.
-        keeping.tidy(timezone.now() + timedelta(hours=hours))
+        retaining.tidy(timezone.now() + timedelta(hours=hours))
         held.append(backup.generations.filter(pinned=True).count())
     assert held == [1, 1, 0]
 
@@ -312,8 +312,8 @@ def test_days_and_numbers_go_up_from_each_turning_on(alice_phone: Visitor) -> No
     at = timezone.now()
     first = turn_on(alice_phone, at=at)
     stream = first.stream
-    switching.off(first, device=alice_phone.device, at=at)
-    switching.expire(at + timedelta(hours=24))
+    ending.off(first, device=alice_phone.device, at=at)
+    ending.expire(at + timedelta(hours=24))
 
     second = turn_on(alice_phone, at=at + timedelta(hours=25))
 

@@ -15,8 +15,9 @@ from accounts.services import held_keys
 from accounts.services.identity import Purpose
 from accounts.vault.entry import Kind
 from accounts.vault.list import Protection
+from backups import storage
 from backups.models import Backup, Generation
-from backups.services import keeping, switching
+from backups.services import ending, switching
 from tests import factories
 from tests.factories import Visitor
 from tests.pages import buttons, main, text
@@ -73,13 +74,13 @@ def test_ok_deletes_after_the_time_and_nothing_is_left(android: Visitor, backup:
     answers = [android.client.post(OFF), android.client.post(OFF)]
     factories.create_entry(on=android, name="not saved any more")
     saved = Generation.objects.count()
-    switching.expire(at + timedelta(hours=23, minutes=59))
-    kept = list(keeping.storage.backups().names(""))
-    switching.expire(at + timedelta(hours=24, minutes=1))
+    ending.expire(at + timedelta(hours=23, minutes=59))
+    kept = list(storage.backups().names(""))
+    ending.expire(at + timedelta(hours=24, minutes=1))
 
     assert [answer.headers["Location"] for answer in answers] == [STATUS, STATUS]
     assert (saved, len(kept)) == (1, 1)
-    assert (Generation.objects.count(), list(keeping.storage.backups().names(""))) == (0, [])
+    assert (Generation.objects.count(), list(storage.backups().names(""))) == (0, [])
     assert "Not backed up." in text(android.client.get(STATUS))
     assert android.user.events.filter(tag="backups:backup:off").count() == 1
 
@@ -110,7 +111,7 @@ def test_stale_sign_in_asks_again_and_changes_nothing(android: Visitor, backup: 
     factories.create_key(on=android, kind=SlotKind.WORDS)
     switching.protect(android.vault, Protection.KEY, at=timezone.now())
     if address == DELETE:
-        switching.off(backup, device=None, at=timezone.now())
+        ending.off(backup, device=None, at=timezone.now())
     before = list(Backup.objects.values()), Generation.objects.count()
     factories.grown_stale(android)
 
@@ -127,9 +128,9 @@ def test_stale_sign_in_asks_again_and_changes_nothing(android: Visitor, backup: 
 
 def test_delete_now_asks_once_more_and_deletes_everything_at_once(android: Visitor, backup: Backup) -> None:
     before = android.client.get(DELETE)
-    switching.off(backup, device=None, at=timezone.now())
+    ending.off(backup, device=None, at=timezone.now())
     page = android.client.get(DELETE)
-    stored = list(keeping.storage.backups().names(""))
+    stored = list(storage.backups().names(""))
 
     answers = [android.client.post(DELETE), android.client.post(DELETE)]
 
@@ -138,13 +139,13 @@ def test_delete_now_asks_once_more_and_deletes_everything_at_once(android: Visit
     assert buttons(page) == ["Cancel", "Delete now"]
     assert len(stored) == 1
     assert [answer.headers["Location"] for answer in answers] == [STATUS, STATUS]
-    assert list(keeping.storage.backups().names("")) == []
+    assert list(storage.backups().names("")) == []
 
 
 def test_delete_now_without_the_open_list_takes_a_proof_of_the_recovery_account(
     android: Visitor, backup: Backup, bob: Visitor
 ) -> None:
-    switching.off(backup, device=None, at=timezone.now())
+    ending.off(backup, device=None, at=timezone.now())
     elsewhere, asked = factories.at_another_browser(android), {"backup": str(backup.pk)}
 
     page = elsewhere.client.get(DELETE)

@@ -16,8 +16,10 @@ from accounts.models import Event, SlotKind
 from accounts.services import deletion
 from accounts.services.activity import Tag
 from accounts.vault.list import Protection
+from backups import storage
 from backups.models import Backup, Cause, Generation
-from backups.services import keeping, switching
+from backups.services import ending, finding, keeping, objects, switching
+from backups.storage import StoreFailed
 from tests import factories
 from tests.attacks import crawler
 from tests.factories import Visitor
@@ -251,7 +253,7 @@ def test_check_reads_again_and_what_is_gone_no_longer_counts(android: Visitor, b
     stands(backup, checked_at=timezone.now() - timedelta(days=40))
     android.client.post(CHECK)
     whole = text(android.client.get(STATUS))
-    keeping.storage.backups().remove(keeping.path(Generation.objects.get()))
+    storage.backups().remove(objects.path(Generation.objects.get()))
 
     android.client.post(CHECK)
 
@@ -376,8 +378,8 @@ def test_every_cause_has_its_page_with_what_is_safe_and_a_reference(
 def test_missing_sign_in_offers_both_remedies_and_four_actions_lead_to_a_backup(android: Visitor, cause: Cause) -> None:
     who = factories.person("a@outlook.example")
     off = factories.backed_up(android, who=who)
-    switching.off(off, device=None, at=timezone.now())
-    switching.expire(timezone.now() + timedelta(hours=25))
+    ending.off(off, device=None, at=timezone.now())
+    ending.expire(timezone.now() + timedelta(hours=25))
     reference = switching.not_kept(android.vault, cause, at=timezone.now()).reference
 
     page = android.client.get(reverse("backups:problem", args=[reference]))
@@ -421,8 +423,8 @@ def test_failure_of_back_up_leads_to_its_page_and_the_card_says_it_too(android: 
 def test_store_that_fails_is_told_on_the_page_of_the_failure(
     android: Visitor, backup: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = keeping.storage.backups()
-    failing = keeping.StoreFailed(keeping.storage.Cause("unreachable"))
+    store = storage.backups()
+    failing = StoreFailed(storage.Cause("unreachable"))
 
     def create(name: str, data: bytes) -> None:
         raise failing
@@ -473,7 +475,7 @@ def test_going_back_to_the_former_account_takes_the_open_list_and_a_fresh_sign_i
 
     answer = asks.client.post(UNDO, {"backup": str(old.pk)})
 
-    present = switching.of(android.vault.row)
+    present = finding.of(android.vault.row)
     assert present is not None
     assert present.pk == (old.pk if who == "fresh" else new.pk)
     assert answer.status_code == 303

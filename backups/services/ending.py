@@ -1,0 +1,202 @@
+"""Cloud Backup off: named, undone within its time, deleted; and saved states that go before the others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.models import Device, Vault
+from accounts.services import activity
+from accounts.services.activity import Tag
+from accounts.services.vaults import OpenVault
+from accounts.vault.list import AccountList, Protection
+from backups import storage
+from backups.models import Backup, Generation
+from backups.services import finding, making, objects, retaining
+from backups.storage import StoreFailed
+
+logger = logging.getLogger(__name__)
+
+
+# -- Off ------------------------------------------------------------------------------------------------------------
+
+
+def off(backup: Backup, *, device: Device | None, at: datetime) -> Backup:
+    """No new saved state from now on; after the grace all of them are deleted. Twice, the first time stands.
+
+    Raises NotOn.
+    """
+    with transaction.atomic():
+        finding.lock(backup)
+        row = finding.row_of(backup)
+        if not row.stream:
+            raise finding.NotOn
+        if row.deletes_at is None:
+            row.deletes_at = at + settings.BACKUP_GRACE
+            row.save(update_fields=["deletes_at"])
+            activity.record(Tag.BACKUP_OFF, user=row.user, device=device, at=at, facts=finding.account_fact(row))
+    return row
+
+
+def undo(backup: Backup, *, device: Device | None, at: datetime, vault: OpenVault | None = None) -> Backup:
+    """It goes on as before. A former one takes its place again, and the one that had taken it enters its own grace.
+
+    With the list open a saved state is made where the list has changed meanwhile. Raises TimeOver, NotOn.
+    """
+    with transaction.atomic():
+        finding.lock(backup)
+        row = finding.row_of(backup)
+        if not row.stream:
+            raise finding.TimeOver
+        if row.deletes_at is None:
+            return row
+        if row.deletes_at <= at:
+            raise finding.TimeOver
+        if row.former_of_id is not None:
+            _give_way(row.former_of_id, device=device, at=at)
+            row.vault_id, row.former_of = row.former_of_id, None
+        row.deletes_at = None
+        row.save(update_fields=["vault", "former_of", "deletes_at"])
+        activity.record(Tag.BACKUP_KEPT, user=row.user, device=device, at=at, facts=finding.account_fact(row))
+        if vault is not None:
+            making.attempt(row, finding.newest_list(vault, at=at), at=at)
+        elif row.vault is not None and (row.saved_at is None or row.vault.changed_at > row.saved_at):
+            row.behind_since, row.behind_changes = row.behind_since or row.vault.changed_at, row.behind_changes + 1
+            row.high_water += 1  # What still waits is older than that change, and does not count for it.
+            row.save(update_fields=["behind_since", "behind_changes", "high_water"])
+    row.refresh_from_db()
+    return row
+
+
+def _give_way(vault_id: UUID, *, device: Device | None, at: datetime) -> None:
+    taking = Backup.objects.select_for_update().filter(vault=vault_id).first()
+    if taking is None:
+        return
+    if not taking.stream:
+        taking.delete()
+        return
+    taking.vault, taking.former_of_id = None, vault_id
+    taking.deletes_at = taking.deletes_at or at + settings.BACKUP_GRACE
+    taking.save(update_fields=["vault", "former_of", "deletes_at"])
+    activity.record(Tag.BACKUP_OFF, user=taking.user, device=device, at=at, facts=finding.account_fact(taking))
+
+
+def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
+    """Delete every saved state at once. The caller holds the open list, or a fresh proof of the recovery account.
+
+    Only of one that is on its way out. Raises NotOn, StoreFailed.
+    """
+    with transaction.atomic():
+        finding.lock(backup)
+        row = finding.row_of(backup)
+        if not row.stream or row.deletes_at is None:
+            raise finding.NotOn
+        _end(row, device=device, at=at)
+
+
+def expire(at: datetime) -> int:
+    """Delete the backups whose grace is over. Returns how many. Raises NotAllDone for those the store kept.
+
+    Where newer saved states lie there than the records know, these were put back, and of an Undo since then they know
+    nothing: the grace begins anew, and the person is told again.
+    """
+    ended, failing = 0, 0
+    for backup in Backup.objects.filter(deletes_at__lte=at):
+        try:
+            with transaction.atomic():
+                finding.lock(backup)
+                row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at__lte=at).first()
+                if row is not None and not _begins_anew(row, at=at):
+                    _end(row, device=None, at=at)
+                    ended += 1
+        except StoreFailed as error:
+            logger.error("A backup was not deleted: %s", error.cause.value)
+            failing += 1
+        except Exception as error:  # One that fails holds back no other.
+            logger.error("A backup was not deleted: %s", type(error).__name__, exc_info=error)
+            failing += 1
+    if failing:
+        raise retaining.NotAllDone
+    return ended
+
+
+def _begins_anew(row: Backup, *, at: datetime) -> bool:
+    account = row.recovery_account
+    newest = objects.newest_whole(account, row.stream, above=row.high_water) if account is not None else 0
+    if newest <= row.high_water:
+        return False
+    row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
+    row.save(update_fields=["high_water", "deletes_at"])
+    activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=finding.account_fact(row))
+    return True
+
+
+def _end(row: Backup, *, device: Device | None, at: datetime) -> None:
+    facts = finding.account_fact(row) | {"count": row.generations.stored().count()}
+    retaining.delete_all(row)
+    activity.record(Tag.BACKUP_DELETED, user=row.user, device=device, at=at, facts=facts)
+    if row.vault_id is None:
+        row.delete()
+        return
+    row.recovery_account = row.on_at = row.deletes_at = row.saved_at = row.checked_at = row.shrunk_from = None
+    row.behind_since = row.behind_told_at = row.retry_at = None
+    row.bound = b""
+    row.stream = row.device_name = row.protection = row.failure = row.reference = ""
+    row.high_water = row.accepted = row.whole = row.named = row.behind_changes = 0
+    row.save()
+
+
+# -- Older saved states, smaller lists ------------------------------------------------------------------------------
+
+
+def is_open_to_operator(vault: Vault) -> bool:
+    """Whether anything is kept of this list that the recovery account alone opens, and so the operator can."""
+    of_list = Q(backup__vault=vault) | Q(backup__former_of=vault)
+    return Generation.objects.filter(of_list, slots=[]).exists()
+
+
+def open_to_operator(backup: Backup) -> list[Generation]:
+    """Saved states that the sign-in alone opens, while the backup is protected by a key: older ones."""
+    if backup.protection != Protection.KEY:
+        return []
+    return [one for one in backup.generations.stored().newest_first() if one.opens_with_sign_in]
+
+
+def open_with_former_keys(backup: Backup, accounts: AccountList) -> list[Generation]:
+    """Saved states that still open with words or a passkey that open the list no more."""
+    there = {one.slot for one in accounts.backup_keys}
+    every = backup.generations.stored().newest_first()
+    return [one for one in every if any(slot not in there for _, slot in one.slots)]
+
+
+def delete_older(backup: Backup, generations: Iterable[Generation], *, device: Device | None, at: datetime) -> int:
+    """Delete these saved states, never the newest proven one. Returns how many. Raises StoreFailed."""
+    newest = backup.generations.stored().newest_first().first()
+    chosen = [one for one in generations if newest is not None and one.pk != newest.pk]
+    deleted = sum([retaining.delete(one) for one in chosen])
+    if deleted:
+        activity.record(Tag.BACKUP_OLDER_DELETED, user=backup.user, device=device, at=at, facts={"count": deleted})
+    if deleted < len(chosen):
+        raise StoreFailed(storage.Cause.UNKNOWN)
+    return deleted
+
+
+def accept(backup: Backup, *, device: Device | None, at: datetime) -> None:
+    """ "This is right": the list is meant to be that small. The fuller saved state stays pinned for the time of Undo.
+
+    `keeping.tidy` lets it go: whoever holds a browser for a moment deletes no backup at once.
+    """
+    with transaction.atomic():
+        finding.lock(backup)
+        row = finding.row_of(backup)
+        if row.shrunk_from is None:
+            return
+        row.shrunk_from, row.accepted = None, row.high_water
+        row.save(update_fields=["shrunk_from", "accepted"])
+        activity.record(Tag.BACKUP_ACCEPTED, user=row.user, device=device, at=at, facts={"backup": str(row.pk)})

@@ -1,0 +1,128 @@
+"""What lies in the store, by its names: where a saved state belongs, what else is there, whose it is.
+
+Names say nothing of themselves: whoever writes to the store gives any. Envelopes stay shut.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.core.exceptions import ImproperlyConfigured
+
+from accounts.services import keyring
+from accounts.vault.errors import VaultError
+from accounts.vault.keys import Role as KeyRole
+from accounts.vault.keys import Secret
+from backups import envelope, names, storage
+from backups.envelope import Place
+from backups.models import Generation, RecoveryAccount
+from backups.names import Name
+from backups.storage import NotStored, StoreFailed
+
+logger = logging.getLogger(__name__)
+
+
+_LOOKED_AT = 100  # Of so many objects that stand above what the records know, the newest whole one is looked for.
+
+
+def place(one: Generation) -> Place:
+    """Where a saved state belongs: what its envelope is bound to."""
+    return Place(bytes(one.recovery_account.name), bytes.fromhex(one.stream), one.sequence)
+
+
+def path(one: Generation) -> str:
+    """The name of a saved state in the store."""
+    return path_of(bytes(one.recovery_account.name), one.stream, one.sequence, one.kid)
+
+
+def path_of(ctx: bytes, stream: str, sequence: int, kid: int) -> str:
+    """The same, of what its row holds."""
+    return Name(ctx, bytes.fromhex(stream), sequence, kid).path
+
+
+def named(ctx: bytes, stream: str | None = None) -> Iterable[Name]:
+    """The names under a recovery account that are ones; what else lies there is nobody's backup."""
+    for one in paths(ctx, stream):
+        try:
+            yield Name.parse(one)
+        except VaultError:
+            logger.warning("An object in the store is no saved state, and is passed over.")
+
+
+def paths(ctx: bytes, stream: str | None = None) -> Iterable[str]:
+    """Everything that lies under a recovery account, or in one stream of it. Raises StoreFailed."""
+    return storage.backups().names(names.prefix(ctx, bytes.fromhex(stream) if stream else None))
+
+
+def newest_number(account: RecoveryAccount, stream: str) -> int:
+    """The newest number that lies in a stream, whoever wrote it; 0 where nothing does. Raises StoreFailed."""
+    return max([name.sequence for name in named(bytes(account.name), stream)], default=0)
+
+
+def newest_whole(account: RecoveryAccount, stream: str, *, above: int) -> int:
+    """The newest number above another under which a saved state lies that this server made; else that other.
+
+    A name alone says nothing: whoever writes to the store gives any. Raises StoreFailed.
+    """
+    higher = [name for name in named(bytes(account.name), stream) if name.sequence > above]
+    for name in sorted(higher, key=lambda name: name.sequence, reverse=True)[:_LOOKED_AT]:
+        try:
+            envelope.verify(storage.backups().fetch(name.path), name.place, server_key)
+        except (NotStored, VaultError):
+            continue
+        return name.sequence
+    return above
+
+
+def server_key(kid: int) -> Secret | None:
+    """The key S of a number, where the server keys file has it."""
+    try:
+        return keyring.keyring().get(KeyRole.STORE, kid)
+    except ImproperlyConfigured:
+        return None
+
+
+def clear(ctx: bytes, stream: str) -> None:
+    """Remove whatever lies in a stream, known to the records or not. Raises StoreFailed."""
+    for path in list(paths(ctx, stream)):
+        storage.backups().remove(path)
+
+
+def removed(name: str) -> bool:
+    """Whether an object is there no more; False where the store fails, which is asked again later."""
+    try:
+        storage.backups().remove(name)
+    except StoreFailed as error:
+        logger.warning("A saved state was not deleted: %s", error.cause.value)
+        return False
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A backup that lies under a recovery account: its newest saved state, as far as the records or its name tell."""
+
+    stream: str
+    sequence: int
+    generation: Generation | None
+
+
+def found(ctxs: Iterable[bytes]) -> list[Found]:
+    """Every backup under these names, the newest first, whoever made it. Raises StoreFailed."""
+    newest: dict[str, Name] = {}
+    for ctx in ctxs:
+        for name in named(ctx):
+            if name.stream.hex() not in newest or newest[name.stream.hex()].sequence < name.sequence:
+                newest[name.stream.hex()] = name
+    rows = {
+        (row.stream, row.sequence): row
+        for row in Generation.objects.filter(stream__in=newest).defer("waiting").select_related("backup")
+    }
+    listed = [Found(stream, name.sequence, rows.get((stream, name.sequence))) for stream, name in newest.items()]
+    return sorted(listed, key=_when, reverse=True)
+
+
+def _when(one: Found) -> float:
+    return one.generation.made_at.timestamp() if one.generation else 0.0

@@ -1,0 +1,72 @@
+"""The recovery account: who was proven, under which names their backups lie, what is there already."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from accounts import roles
+from accounts.models import User
+from accounts.services import identity, keyring, signing
+from accounts.services.identity import Identity
+from accounts.vault.entry import Entry, folded
+from accounts.vault.list import AccountList
+from backups import names
+from backups.models import Backup, RecoveryAccount
+from backups.services import objects
+
+LABEL = 64  # Letters of a masked label that a row holds.
+
+
+def known(user: User, device_type: str, at: datetime) -> RecoveryAccount | None:
+    """The account that "Continue" means: the one proven last whose provider fits this device type and date."""
+    fitting = [role.value for role in roles.recovery_roles(device_type, at)]
+    accounts = RecoveryAccount.objects.filter(user=user, device_type=device_type, role__in=fitting)
+    return accounts.order_by("-proven_at").first()
+
+
+def ctxs(person: Identity, device_type: str) -> list[bytes]:
+    """The names under which this person's backups of a device type lie, the newest first: one for each NAME key."""
+    kids = keyring.name_kids()
+    return [names.ctx(keyring.name_key(kid), person.issuer, person.uid, device_type) for kid in kids]
+
+
+def found(person: Identity, device_type: str, *, besides: Backup | None = None) -> list[objects.Found]:
+    """The backups that lie under a proven account already, but for the list's own. Raises StoreFailed."""
+    own = besides.stream if besides is not None else ""
+    return [one for one in objects.found(ctxs(person, device_type)) if one.stream != own]
+
+
+def account(user: User, person: Identity, device_type: str, *, at: datetime) -> RecoveryAccount:
+    """The row of a proven account: the one that is there, under whichever NAME key it was made, or a new one."""
+    there = RecoveryAccount.objects.filter(user=user, name__in=ctxs(person, device_type)).order_by("-kid").first()
+    if there is not None:
+        there.label, there.proven_at = person.masked[:LABEL], at
+        there.save(update_fields=["label", "proven_at"])
+        return there
+    kid = keyring.name_kids()[0]
+    return RecoveryAccount.objects.create(
+        user=user,
+        name=names.ctx(keyring.name_key(kid), person.issuer, person.uid, device_type),
+        tag=identity.tag(person.issuer, person.uid, kid),
+        kid=kid,
+        role=str(person.role),
+        device_type=device_type,
+        label=person.masked[:LABEL],
+        proven_at=at,
+    )
+
+
+def is_of(account: RecoveryAccount, person: Identity, device_type: str) -> bool:
+    """Whether a recovery account is that of this person, for devices of this type."""
+    return account.device_type == device_type and bytes(account.name) in ctxs(person, device_type)
+
+
+def circle(accounts: AccountList, person: Identity) -> tuple[Entry, ...]:
+    """Accounts of the list that give codes for the recovery account itself: with them it would take the list to get
+    the list back."""
+    label = folded(person.label)
+    return tuple(
+        entry
+        for entry in accounts
+        if entry.secret is not None and (signing.is_of(entry, person) or folded(entry.name) == label)
+    )

@@ -65,7 +65,7 @@ def told(backup: Backup | None, vault: OpenVault, *, at: datetime) -> Told:
     if backup is None or status in (Status.OFF, Status.NO_PROVIDER):
         tone, line = ("", _counted(vault)) if backup is None or not backup.stream else (tone, "")
     elif status is Status.DELETING and backup.deletes_at is not None:
-        line = moments.full(backup.deletes_at, user, at=at)
+        line = moments.ahead(backup.deletes_at, user)
     elif status in (Status.UNSAVED, Status.FAILING):
         since = moments.short(backup.behind_since or at, user, at=at)
         words %= {"time": since}

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from accounts.templatetags.look import clock
+from accounts.templatetags.look import clock, weekday
 
 
 def short(moment: datetime, user: Any, *, at: datetime) -> str:
@@ -39,3 +39,9 @@ def listed(moment: datetime, user: Any, *, at: datetime) -> str:
     if local.date() == today - timedelta(days=1):
         return _("Yesterday, %(time)s") % {"time": hour}
     return _("%(day)s, %(time)s") % {"day": date_format(local, _("j F Y")), "time": hour}
+
+
+def ahead(moment: datetime, user: Any) -> str:
+    """A moment to come: "Tuesday, 14:02"; with its date where a day of the week alone would not say which."""
+    local = timezone.localtime(moment)
+    return _("%(day)s, %(time)s") % {"day": weekday(local), "time": clock(local, user)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from accounts.models import User
@@ -30,3 +31,12 @@ def test_moment_is_said_shortly_in_full_and_in_a_list(zone: str, back: timedelta
         said = tuple(say(moment, user, at=AT) for say in (moments.short, moments.full, moments.listed))
 
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "days", "expected"),
+    [("", 1, "Monday, 22:30 UTC"), ("Europe/Berlin", 1, "Tuesday, 00:30"), ("", 8, "Monday, 11 May, 22:30 UTC")],
+)
+def test_moment_to_come_is_said_by_its_day(zone: str, days: int, expected: str) -> None:
+    with timezone.override(zone or "UTC"), time_machine.travel(AT, tick=False):
+        assert moments.ahead(AT + timedelta(days=days), User(time_zone=zone)) == expected

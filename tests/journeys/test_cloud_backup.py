@@ -65,6 +65,12 @@ def _roles(provider: Provider, monkeypatch: pytest.MonkeyPatch, settings: Any) -
     settings.SOCIALACCOUNT_PROVIDERS, settings.WAYS = providers.providers(), providers.ways()
 
 
+_ON_TOP = """button => {
+  const {x, y, width, height} = button.getBoundingClientRect();
+  return document.elementFromPoint(x + width / 2, y + height / 2) === button;
+}"""
+
+
 @dataclass(frozen=True, slots=True)
 class Walk:
     """Somebody at a page of a browser that holds the list, on a device whose backups are kept at `issuer`."""
@@ -128,6 +134,7 @@ class Walk:
             self.page.get_by_label(f"Word {number}", exact=True).fill(six[number - 1])
         self.press("Finish")
         self.heads("Who can open the backup?")
+        assert self.page.get_by_role("button", name="OK", exact=True).evaluate(_ON_TOP)  # Its message is not over it.
 
     def add(self, issuer: str) -> None:
         """An account by hand, with its key."""

@@ -37,18 +37,20 @@ PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions
 BESIDE := tests/journeys tests/attacks
 
 # The core under coverage, each branch of it, then the rest; beside both the journeys, whose browsers wait most of the
-# time, and the attacks. TESTS=tests/rules or ROW=T16 runs those alone.
+# time, and the attacks, each by itself. TESTS=tests/rules or ROW=T16 runs those alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
 ifneq ($(TESTS)$(ROW),)
 	$(PY) -m pytest $(FORM) $(TESTS)
 else
-	@mkdir -p build; failed=0; \
-	$(PY) -m pytest $(FORM) $(BESIDE) > build/beside.log 2>&1 & beside=$$!; \
+	@mkdir -p build; failed=0; beside=; \
+	for part in $(notdir $(BESIDE)); do \
+		$(PY) -m pytest $(FORM) tests/$$part > build/$$part.log 2>&1 & beside="$$beside $$!"; \
+	done; \
 	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
 	$(PY) -m pytest $(FORM) $(PURE_TESTS:%=--ignore=%) $(BESIDE:%=--ignore=%) || failed=1; \
-	wait $$beside || failed=1; cat build/beside.log; \
+	for one in $$beside; do wait $$one || failed=1; done; cat $(BESIDE:tests/%=build/%.log); \
 	exit $$failed
 endif
 

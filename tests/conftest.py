@@ -46,17 +46,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what has no short form; with ROW=… keep that row alone; say so."""
+    """Leave out what has no short form; on PostgreSQL what asks no database; with ROW=… keep that row alone; say so."""
     row = os.environ.get("ROW")
     left_out = [
         item
         for item in items
         if (item.get_closest_marker("long") and not config.getoption("--long"))
+        or (environment.is_postgres() and not _asks_a_database(item))
         or (row and row not in [marker.args[0] for marker in item.iter_markers("row")])
     ]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    """Whether a test may; those of `tests/postgres` ask PostgreSQL by themselves."""
+    fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db")) or "postgres" in item.path.parts
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,9 @@ def prepare(data: Path) -> None:
         SECRET_KEY=secrets.token_urlsafe(60),
         EMAIL_URL=f"file://{data}/mails",
         DATA_DIR=str(data),
+        # A backup without a provider is none that anybody could restore, and its status says so.
+        ROLE_MICROSOFT_CLIENT_ID="authweb",
+        ROLE_MICROSOFT_CLIENT_SECRET="of-the-bench-alone",
         # Playwright runs an event loop in this thread; Django would refuse the database there.
         DJANGO_ALLOW_ASYNC_UNSAFE="1",
     )

@@ -45,6 +45,7 @@ _PREPARE_BACKED_UP = """
 from django.utils import timezone
 from accounts.services import vaults
 from tests.bench import saving
+call_command("collectstatic", interactive=False, verbosity=0)  # Each person looks at her list once.
 found = []
 for _ in range(int(sys.argv[2])):
     person = people.Person.with_accounts(int(sys.argv[1]))

@@ -86,7 +86,7 @@ class Backup(models.Model):
     """Cloud Backup of one list. Its last columns sum up the generations, so that a list tells its state by one row.
 
     Off: no stream. In play: `vault` and a stream. On its way out: `deletes_at`, and `former_of` in place of `vault`
-    where another recovery account has taken its place meanwhile.
+    where another recovery account has taken its place meanwhile. Gone: a former one whose `deletes_at` is its `on_at`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -138,6 +138,11 @@ class Backup(models.Model):
     def is_on(self) -> bool:
         """Whether changes of the list go to it."""
         return bool(self.stream) and self.deletes_at is None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it left its list for good: its objects are being deleted, and no Undo finds it."""
+        return self.deletes_at is not None and self.deletes_at == self.on_at
 
     @property
     def count(self) -> int:

@@ -56,7 +56,7 @@ def undo(backup: Backup, *, device: Device | None, at: datetime, vault: OpenVaul
             raise finding.TimeOver
         if row.deletes_at is None:
             return row
-        if row.deletes_at <= at:
+        if row.is_gone or row.deletes_at <= at:
             raise finding.TimeOver
         if row.former_of_id is not None:
             _give_way(row.former_of_id, device=device, at=at)
@@ -90,14 +90,16 @@ def _give_way(vault_id: UUID, *, device: Device | None, at: datetime) -> None:
 def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
     """Delete every saved state at once. The caller holds the open list, or a fresh proof of the recovery account.
 
-    Only of one that is on its way out. Raises NotOn, StoreFailed.
+    Only of one that is on its way out, and with no Undo from the first moment on. Raises NotOn, and StoreFailed where
+    something is left, which `expire` goes on with.
     """
     with transaction.atomic():
         finding.lock(backup)
         row = finding.row_of(backup)
         if not row.stream or row.deletes_at is None:
             raise finding.NotOn
-        _end(row, device=device, at=at)
+        _leave(row)
+    _end(row, device=device, at=at)
 
 
 def expire(at: datetime) -> int:
@@ -108,13 +110,11 @@ def expire(at: datetime) -> int:
     """
     ended, failing = 0, 0
     for backup in Backup.objects.filter(deletes_at__lte=at):
+        if objects.is_silent(at):  # One that does not answer is not waited for by each.
+            failing += 1
+            continue
         try:
-            with transaction.atomic():
-                finding.lock(backup)
-                row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at__lte=at).first()
-                if row is not None and not _begins_anew(row, at=at):
-                    _end(row, device=None, at=at)
-                    ended += 1
+            ended += not _begins_anew(backup, at=at) and _over(backup, at=at)
         except StoreFailed as error:
             logger.error("A backup was not deleted: %s", error.cause.value)
             failing += 1
@@ -126,30 +126,69 @@ def expire(at: datetime) -> int:
     return ended
 
 
-def _begins_anew(row: Backup, *, at: datetime) -> bool:
-    account = row.recovery_account
-    newest = objects.newest_whole(account, row.stream, above=row.high_water) if account is not None else 0
-    if newest <= row.high_water:
+def _over(backup: Backup, *, at: datetime) -> bool:
+    """End a backup whose time is over; False where another was quicker, or it was kept meanwhile."""
+    row = let_go(backup, at=at)
+    return row is not None and _end(row, device=None, at=at)
+
+
+def let_go(backup: Backup, *, at: datetime) -> Backup | None:
+    """The first step of the end of a backup whose time is over; None where it is not, or is no more."""
+    with transaction.atomic():
+        finding.lock(backup)
+        row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at__lte=at).first()
+        if row is not None:
+            _leave(row)
+        return row
+
+
+def _begins_anew(backup: Backup, *, at: datetime) -> bool:
+    account = backup.recovery_account
+    if account is None or backup.is_gone:
         return False
-    row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
-    row.save(update_fields=["high_water", "deletes_at"])
-    activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=finding.account_fact(row))
+    with objects.asking(at):
+        newest = objects.newest_whole(account, backup.stream, above=backup.high_water)
+    if newest <= backup.high_water:
+        return False
+    with transaction.atomic():
+        finding.lock(backup)
+        row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at=backup.deletes_at).first()
+        if row is not None:
+            row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
+            row.save(update_fields=["high_water", "deletes_at"])
+            activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=finding.account_fact(row))
     return True
 
 
-def _end(row: Backup, *, device: Device | None, at: datetime) -> None:
-    facts = finding.account_fact(row) | {"count": row.generations.stored().count()}
-    retaining.delete_all(row)
-    activity.record(Tag.BACKUP_DELETED, user=row.user, device=device, at=at, facts=facts)
-    if row.vault_id is None:
-        row.delete()
-        return
-    row.recovery_account = row.on_at = row.deletes_at = row.saved_at = row.checked_at = row.shrunk_from = None
-    row.behind_since = row.behind_told_at = row.retry_at = None
-    row.bound = b""
-    row.stream = row.device_name = row.protection = row.failure = row.reference = ""
-    row.high_water = row.accepted = row.whole = row.named = row.behind_changes = 0
-    row.save()
+def _leave(row: Backup) -> None:
+    """The first step of an end, under the lock: it is its list's no more, no Undo finds it, and nothing more counts.
+
+    Its list may begin another one at once, however long the store takes to let this one go.
+    """
+    list_id, row.deletes_at = row.vault_id, row.on_at
+    if list_id is not None:
+        row.vault_id, row.former_of_id = None, list_id
+    row.save(update_fields=["vault", "former_of", "deletes_at"])
+    if list_id is not None:
+        Backup.objects.create(user=row.user, vault_id=list_id, protection="", switches=row.switches)
+    row.generations.exclude(state__in=(Generation.State.PROVEN, Generation.State.DAMAGED)).delete()
+
+
+def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
+    """The rest: its objects, then its rows. False where another did it meanwhile. Raises StoreFailed.
+
+    The store is asked outside of every transaction. What was under way to it when this one left finds no row of its
+    own any more, and removes itself.
+    """
+    with objects.asking(at):
+        retaining.clear(row)
+    with transaction.atomic():
+        facts = finding.account_fact(row) | {"count": row.generations.stored().count()}
+        row.generations.all().delete()
+        if not Backup.objects.filter(pk=row.pk).delete()[0]:
+            return False
+        activity.record(Tag.BACKUP_DELETED, user=row.user, device=device, at=at, facts=facts)
+    return True
 
 
 # -- Older saved states, smaller lists ------------------------------------------------------------------------------

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User, Vault
@@ -47,6 +44,7 @@ def by_id(user: User, backup_id: UUID | str) -> Backup:
 def every(user: User) -> list[Backup]:
     """The backups of a person that are kept, of all their lists: those in play first, then the newest."""
     kept = Backup.objects.filter(user=user).exclude(stream="").exclude(saved_at=None, deletes_at__isnull=False)
+    kept = kept.exclude(deletes_at=F("on_at"))  # They are gone, but for what the store has yet to let go.
     return list(
         kept.select_related("recovery_account", "vault").order_by(F("deletes_at").asc(nulls_first=True), "-on_at")
     )
@@ -64,15 +62,6 @@ def needs_key(vault: Vault) -> bool:
 
 
 # -- Under the lock -------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def one_at_a_time(vault: OpenVault) -> Iterator[None]:
-    """A second click waits here for the first, and finds what it did. What fails inside is not to be raised out of it
-    where it was noted: the note would be undone too."""
-    with transaction.atomic():
-        locked(vault)
-        yield
 
 
 def locked(vault: OpenVault) -> Vault:

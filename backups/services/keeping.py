@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.services import activity
 from accounts.services.activity import Tag
 from accounts.vault.errors import VaultError
-from backups import envelope, storage
+from backups import envelope
 from backups.models import CHECKED_EVERY, Backup, Cause, Generation
 from backups.services import objects, retaining
 from backups.storage import NameTaken, NotStored, StoreFailed
@@ -42,6 +42,11 @@ def send_once_committed(backup: Backup, one: Generation | None = None, *, at: da
 
 
 def _send_quietly(backup_id: UUID, one: Generation | None, at: datetime) -> None:
+    if objects.is_silent(at):
+        backup = Backup.objects.filter(pk=backup_id).select_related("user").first()
+        if backup is not None:
+            failed(backup, Cause.STORE, at=at)
+        return
     if one is not None:
         _send(one, at=at)
         return
@@ -64,7 +69,7 @@ def send(backup: Backup, *, at: datetime) -> bool:
 
 def _send(one: Generation, *, at: datetime) -> bool:
     """Whether it counts now. What stands in its backup's row may be long outdated, and is read where it is needed."""
-    failure = _kept(one)
+    failure = _kept(one, at=at)
     if failure is None:
         proven(one, at=at)
         if one.backup_id is not None:
@@ -79,28 +84,28 @@ def _send(one: Generation, *, at: datetime) -> bool:
     return False
 
 
-def _kept(one: Generation) -> Cause | None:
+def _kept(one: Generation, *, at: datetime) -> Cause | None:
     """Write a saved state and read it back; None where that came back equal."""
     data, name = bytes(one.waiting or b""), objects.path(one)
-    store = storage.backups()
     try:
-        if objects.newest_number(one.recovery_account, one.stream) > one.sequence and _is_overtaken(one):
-            return Cause.TAKEN
-        try:
-            store.create(name, data)
+        with objects.asking(at) as store:
+            if objects.newest_number(one.recovery_account, one.stream) > one.sequence and _is_overtaken(one):
+                return Cause.TAKEN
             ours = True
-        except NameTaken:
-            ours = False
-        try:
-            found = store.fetch(name)
-        except NotStored:
-            return Cause.STORE
-        if hmac.compare_digest(hashlib.sha256(found).digest(), bytes(one.sha256)):
-            return None
-        if not ours:
-            return Cause.TAKEN
-        store.remove(name)  # It was written a moment ago and never counted; the next try writes it again.
-        return Cause.UNEQUAL
+            try:
+                store.create(name, data)
+            except NameTaken:
+                ours = False
+            try:
+                found = store.fetch(name)
+            except NotStored:
+                return Cause.STORE
+            if hmac.compare_digest(hashlib.sha256(found).digest(), bytes(one.sha256)):
+                return None
+            if not ours:
+                return Cause.TAKEN
+            store.remove(name)  # It was written a moment ago and never counted; the next try writes it again.
+            return Cause.UNEQUAL
     except StoreFailed as error:
         logger.warning("The store of backups failed: %s", error.cause.value)
         return Cause.STORE
@@ -191,30 +196,38 @@ def check(backup: Backup, *, at: datetime) -> bool:
 
     Raises StoreFailed where the store does not answer: nothing is known then, and nothing changed.
     """
-    one = backup.generations.stored().newest_first().first()
-    if one is None:
-        return False
-    try:
-        data: bytes | None = storage.backups().fetch(objects.path(one))
-    except NotStored:
-        data = None
-    if data is not None and _is_whole(one, data):
-        Generation.objects.filter(pk=one.pk).update(checked_at=at)
-        Backup.objects.filter(pk=backup.pk).update(checked_at=at)
-        backup.checked_at = at
-        return True
+    while (one := backup.generations.stored().newest_first().first()) is not None:
+        with objects.asking(at) as store:
+            try:
+                data: bytes | None = store.fetch(objects.path(one))
+            except NotStored:
+                data = None
+        if data is not None and _is_whole(one, data):
+            Generation.objects.filter(pk=one.pk).update(checked_at=at)
+            Backup.objects.filter(pk=backup.pk).update(checked_at=at)
+            backup.checked_at = at
+            return True
+        if _is_damaged(one, Cause.MISSING if data is None else Cause.UNEQUAL, at=at):
+            break  # Else it passed under another key, or was let go, while it was read: there is another one.
+    backup.refresh_from_db()
+    return False
+
+
+def _is_damaged(one: Generation, cause: Cause, *, at: datetime) -> bool:
+    """Note that a saved state is not what it was, and no longer counts; False where its row is another by now."""
     with transaction.atomic():
-        row = Backup.objects.select_for_update().get(pk=backup.pk)
-        Generation.objects.filter(pk=one.pk).update(state=Generation.State.DAMAGED)
+        row = Backup.objects.select_for_update().filter(generations=one.pk).first()
+        same = Generation.objects.stored().filter(pk=one.pk, kid=one.kid, sha256=one.sha256)
+        if row is None or not same.update(state=Generation.State.DAMAGED):
+            return False
         before = row.generations.stored().newest_first().first()
         row.saved_at, row.checked_at = (before.made_at, before.checked_at) if before else (None, None)
         row.whole, row.named = (before.whole, before.named) if before else (0, 0)
         row.behind_since = row.behind_since or one.made_at
         row.behind_changes = max(row.behind_changes, 1)
         row.save(update_fields=_SUMMARY)
-        failed(row, Cause.MISSING if data is None else Cause.UNEQUAL, at=at)
-    backup.refresh_from_db()
-    return False
+        failed(row, cause, at=at)
+    return True
 
 
 def _is_whole(one: Generation, data: bytes) -> bool:
@@ -235,7 +248,9 @@ def retry(at: datetime) -> int:
     waiting = Backup.objects.filter(generations__state=Generation.State.WAITING, deletes_at=None)
     due = waiting.filter(Q(retry_at=None) | Q(retry_at__lte=at)).distinct()
     sent, failing = 0, 0
-    for backup in due.select_related("recovery_account", "user"):
+    for backup in due.select_related("recovery_account", "user").order_by(F("retry_at").asc(nulls_first=True)):
+        if objects.is_silent(at):  # One that does not answer is not waited for by each; who waited longest is next.
+            break
         try:
             sent += send(backup, at=at)
         except Exception as error:  # One that fails holds back no other.
@@ -251,6 +266,8 @@ def read_again(at: datetime) -> int:
     due = Backup.objects.filter(checked_at__lte=at - CHECKED_EVERY, deletes_at=None).exclude(stream="")
     whole = 0
     for backup in due.select_related("user"):
+        if objects.is_silent(at):
+            break
         try:
             whole += check(backup, at=at)
         except StoreFailed as error:

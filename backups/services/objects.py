@@ -6,8 +6,12 @@ Names say nothing of themselves: whoever writes to the store gives any. Envelope
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -19,12 +23,40 @@ from backups import envelope, names, storage
 from backups.envelope import Place
 from backups.models import Generation, RecoveryAccount
 from backups.names import Name
-from backups.storage import NotStored, StoreFailed
+from backups.storage import NotStored, StoreFailed, WriteOnce
 
 logger = logging.getLogger(__name__)
 
 
 _LOOKED_AT = 100  # Of so many objects that stand above what the records know, the newest whole one is looked for.
+
+# One that does not answer takes seconds to show it, and no person is to wait for that a second time.
+_WAITED = 1.0  # Seconds.
+_SILENT_FOR = timedelta(seconds=20)
+_silent_until: WeakKeyDictionary[WriteOnce, datetime] = WeakKeyDictionary()
+
+
+@contextmanager
+def asking(at: datetime) -> Iterator[WriteOnce]:
+    """The store. Where it keeps one waiting and then fails that is noted, in this process; StoreFailed goes on."""
+    store, began = storage.backups(), time.monotonic()
+    try:
+        yield store
+    except StoreFailed:
+        if time.monotonic() - began > _WAITED:
+            _silent_until[store] = at + _SILENT_FOR
+        raise
+
+
+def is_silent(at: datetime) -> bool:
+    """Whether the store kept somebody waiting for nothing just now: what can wait for `tidy` does."""
+    until = _silent_until.get(storage.backups())
+    return until is not None and at < until
+
+
+def ask_again() -> None:
+    """A person asks: it is waited for once more."""
+    _silent_until.pop(storage.backups(), None)
 
 
 def place(one: Generation) -> Place:

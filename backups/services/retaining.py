@@ -107,25 +107,21 @@ def delete(one: Generation) -> bool:
     return True
 
 
-def delete_all(backup: Backup) -> None:
-    """Delete every saved state of a backup: what its rows name and what else is in its stream. Raises StoreFailed."""
+def clear(backup: Backup) -> None:
+    """Delete the objects of a backup: of every stream that its rows name, known or not. Raises StoreFailed."""
     account = backup.recovery_account
-    Generation.objects.filter(backup=backup, state=Generation.State.WAITING).update(
-        state=Generation.State.SUPERSEDED, waiting=None
-    )
     streams = set(backup.generations.values_list("recovery_account__name", "stream"))
     if account is not None and backup.stream:
         streams.add((account.name, backup.stream))
     for name, stream in streams:
         objects.clear(bytes(name), stream)
-    backup.generations.all().delete()
 
 
 def tidy(at: datetime) -> int:
     """Delete what a newer saved state took the place of, and what killed writers left. Returns how many."""
     over = Generation.objects.filter(state=Generation.State.SUPERSEDED, made_at__lt=at - _IN_FLIGHT)
     backups = Backup.objects.filter(pk__in=over.values("backup"), deletes_at=None)
-    pruned = sum(prune(backup.pk, at=at) for backup in backups) + _let_go(at)
+    pruned = sum(prune(backup.pk, at=at) for backup in backups if not objects.is_silent(at)) + _let_go(at)
     try:
         return pruned + storage.backups().sweep(at - timedelta(hours=1))
     except StoreFailed:
@@ -148,10 +144,14 @@ def expire_people(at: datetime) -> int:
     """Delete every saved state of those whose time is over; only then the database lets their rows go."""
     gone, failing = 0, 0
     for user in User.objects.filter(deletes_at__lte=at, recovery_accounts__generations__isnull=False).distinct():
+        if objects.is_silent(at):
+            failing += 1
+            break
         try:
             for account in user.recovery_accounts.all():
                 for stream in set(account.generations.values_list("stream", flat=True)):
-                    objects.clear(bytes(account.name), stream)
+                    with objects.asking(at):
+                        objects.clear(bytes(account.name), stream)
                 gone += account.generations.all().delete()[0]
         except StoreFailed as error:
             logger.error("Saved states of a person who leaves were not deleted: %s", error.cause.value)

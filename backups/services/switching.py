@@ -19,7 +19,7 @@ from accounts.services.identity import Identity
 from accounts.services.vaults import OpenVault
 from accounts.vault.list import AccountList, Protection
 from backups.models import Backup, Cause, Generation, RecoveryAccount
-from backups.services import ending, finding, keeping, making, recovery
+from backups.services import ending, finding, keeping, making, objects, recovery
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +49,12 @@ def turn_on(vault: OpenVault, person: Identity, protection: Protection, *, at: d
 
     Within the time of Undo it goes on as it was, or moves. Raises AlreadyOn, KeyNeeded, and NotKept where the first
     saved state could not even be made; one that is made and not yet kept goes out by itself, and the status says so.
+    In no transaction of the caller's: where it moves the store takes its time.
     """
     backup = finding.of(vault.row)
-    if backup is not None and backup.stream:
-        if backup.is_on:
-            raise AlreadyOn
-        ending.undo(backup, device=vault.device, at=at, vault=vault)
+    if backup is not None and backup.is_on:
+        raise AlreadyOn
+    if backup is not None and backup.stream and _is_kept_on(vault, backup, at=at):
         account = backup.recovery_account
         if account is None or bytes(account.name) not in recovery.ctxs(person, account.device_type):
             return change_account(vault, person, protection, at=at)
@@ -76,6 +76,16 @@ def turn_on(vault: OpenVault, person: Identity, protection: Protection, *, at: d
         raise not_kept(vault, error.cause, at=at) from None
     backup.refresh_from_db()
     return backup
+
+
+def _is_kept_on(vault: OpenVault, backup: Backup, *, at: datetime) -> bool:
+    """Undo, within its time. After it the list lets the old one go, and another begins."""
+    try:
+        ending.undo(backup, device=vault.device, at=at, vault=vault)
+    except finding.TimeOver:
+        ending.let_go(backup, at=at)
+        return False
+    return True
 
 
 @sensitive_variables()
@@ -146,6 +156,7 @@ def protect(vault: OpenVault, protection: Protection, *, at: datetime) -> Backup
 @sensitive_variables()
 def back_up(vault: OpenVault, *, at: datetime) -> Backup:
     """Send what waits; make a saved state anew where none waits and the backup is behind. Raises NotOn."""
+    objects.ask_again()
     with transaction.atomic():
         finding.locked(vault)
         rows = Backup.objects.select_for_update(of=("self",)).select_related("recovery_account")

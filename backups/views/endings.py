@@ -114,7 +114,7 @@ def _deleted(request: BackupRequest, backup: Backup) -> HttpResponse:
     except (NotOn, TimeOver):
         pass  # It is gone already, or kept: the page says which.
     except StoreFailed:
-        sentence = _("The store did not answer. What is left of the backup is deleted when its time is over.")
+        sentence = _("The store did not answer. What is left of the backup is deleted once it does.")
         said(request, sentence, error=True)
     else:
         said(request, _("Deleted, with all its saved states."))

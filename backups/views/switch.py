@@ -6,6 +6,7 @@ The proof comes back with `?proof=`; nothing is written before "OK", which uses 
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -255,45 +256,37 @@ def _acted(request: VaultRequest, way: Way, proof: str, protection: Protection, 
     if protection is Protection.KEY and not vaults.read(request.vault).backup_keys:
         raise KeyNeeded
     try:
-        error = (
-            _moved(request, proof, protection, at=at) if way.moves else _turned_on(request, proof, protection, at=at)
-        )
+        error = _once(request, way, proof, protection, at=at)
     except NotProven:  # The other click was quicker; or it has just become too old.
         return _unproven(request, way, Cause.LOST, at=at)
     except AlreadyOn:
         return go(request, "backups:status")
     except NotOn:
         return http.not_on(request)
-    if error is not None:
-        cache.set(_used(request, proof), error.reference, _REMEMBERED)
-        return http.problem(request, error)
-    return go(request, "backups:done")
+    return go(request, "backups:done") if error is None else http.problem(request, error)
 
 
-def _turned_on(request: VaultRequest, proof: str, protection: Protection, *, at: datetime) -> NotKept | None:
-    with finding.one_at_a_time(request.vault):
-        person = _spent(request, proof)
-        cache.set(_used(request, proof), "", _REMEMBERED)
-        try:
-            switching.turn_on(request.vault, person, protection, at=at)
-        except NotKept as error:
-            return error
-    return None
-
-
-def _moved(request: VaultRequest, proof: str, protection: Protection, *, at: datetime) -> NotKept | None:
-    with finding.one_at_a_time(request.vault):  # Not around the act: the store takes its time.
-        person = _spent(request, proof)
-        cache.set(_used(request, proof), "", _REMEMBERED)
+def _once(request: VaultRequest, way: Way, proof: str, protection: Protection, *, at: datetime) -> NotKept | None:
+    """The act, for the first of several clicks. Why it came to nothing, if so. Raises NotProven for the others."""
+    used, act = _used(request, proof), switching.change_account if way.moves else switching.turn_on
+    if not cache.add(used, _UNDER_WAY, _REMEMBERED):
+        raise NotProven
     try:
-        switching.change_account(request.vault, person, protection, at=at)
+        act(request.vault, _spent(request, proof), protection, at=at)
     except NotKept as error:
+        cache.set(used, error.reference, _REMEMBERED)
         return error
+    except BaseException:
+        cache.delete(used)
+        raise
+    cache.set(used, "", _REMEMBERED)
     return None
 
 
-# A second click finds what became of the first, by the proof that both came with.
+# A second click finds what became of the first, by the proof that both came with: nothing, or a reference.
 _REMEMBERED = 5 * 60
+_UNDER_WAY = "…"
+_WAITED_FOR = 10.0  # Seconds.
 
 
 def _used(request: VaultRequest, proof: str) -> str:
@@ -301,14 +294,20 @@ def _used(request: VaultRequest, proof: str) -> str:
 
 
 def _unproven(request: VaultRequest, way: Way, cause: Cause, *, at: datetime) -> HttpResponse:
-    """No proof, or none any more: because it was used a moment ago, or because the sign-in was not finished."""
-    with finding.one_at_a_time(request.vault):  # The first of two clicks may be about to use it.
-        became = cache.get(_used(request, request.POST.get("proof", "")))
-        backup = finding.of(request.vault.row)
+    """No proof, or none any more: because it was used a moment ago, or because the sign-in was not finished.
+
+    The second of two clicks waits for the first, and goes where that led to.
+    """
+    used, until = _used(request, request.POST.get("proof", "")), time.monotonic() + _WAITED_FOR
+    while (became := cache.get(used)) == _UNDER_WAY and time.monotonic() < until:
+        time.sleep(0.1)
+    if became == _UNDER_WAY:
+        return go(request, "backups:status")
     if became:
         return go(request, "backups:problem", became)
     if became is not None:
         return go(request, "backups:done")
+    backup = finding.of(request.vault.row)
     if backup is not None and backup.is_on and not way.moves:
         return go(request, "backups:status")
     return http.problem(request, switching.not_kept(request.vault, cause, at=at))

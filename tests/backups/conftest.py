@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 
+from accounts.services import keyring
+from accounts.vault import keys
 from backups.storage import DirectoryStore, WriteOnce
 from tests import buckets
 from tests.attacks.conftest import written as written  # noqa: PLC0414 - a fixture of both
@@ -117,3 +120,21 @@ def faulty(folder: Path, settings: Any) -> Iterator[type[FaultyStore]]:
     FaultyStore.faults.clear()
     yield FaultyStore
     FaultyStore.faults.clear()
+    FaultyStore.on_call = None
+
+
+@pytest.fixture
+def rotate(tmp_path: Path, settings: Any) -> Iterator[Callable[[], None]]:
+    """Add an S to a keys file of this test's own, known to a server since its start."""
+    file = tmp_path / "server-keys.txt"
+    keyring.write(file, keyring.read(Path(django_settings.SERVER_KEYS_FILE)))
+    settings.SERVER_KEYS_FILE = file
+    keyring.keyring.cache_clear()
+
+    def rotated() -> None:
+        there = keyring.read(file)
+        keyring.write(file, [*there, *keyring.made([keys.Role.STORE], beside=there)])
+        keyring.check()
+
+    yield rotated
+    keyring.keyring.cache_clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -72,6 +73,7 @@ class FaultyStore(DirectoryStore):
     """
 
     faults: ClassVar[dict[str, deque[Any]]] = {}
+    on_call: ClassVar[Callable[[], object] | None] = None
 
     @classmethod
     def next(cls, act: str, *faults: Any) -> None:
@@ -79,6 +81,8 @@ class FaultyStore(DirectoryStore):
         cls.faults.setdefault(act, deque()).extend(faults)
 
     def _fault(self, act: str) -> Any:
+        if type(self).on_call is not None:
+            type(self).on_call()
         queue = self.faults.get(act)
         fault = queue.popleft() if queue else None
         if isinstance(fault, Cause):

@@ -18,7 +18,6 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
-from django.conf import settings as django_settings
 from django.utils import timezone
 
 from accounts.models import KeySlot, SlotKind, Vault
@@ -455,23 +454,6 @@ def watched(settings: Any) -> Iterator[None]:
     }
     yield
     shutil.rmtree(place)
-
-
-@pytest.fixture
-def rotate(tmp_path: Path, settings: Any) -> Iterator[Callable[[], None]]:
-    """Add an S to a keys file of this test's own, known to a server since its start."""
-    file = tmp_path / "server-keys.txt"
-    keyring.write(file, keyring.read(Path(django_settings.SERVER_KEYS_FILE)))
-    settings.SERVER_KEYS_FILE = file
-    keyring.keyring.cache_clear()
-
-    def rotated() -> None:
-        there = keyring.read(file)
-        keyring.write(file, [*there, *keyring.made([keys.Role.STORE], beside=there)])
-        keyring.check()
-
-    yield rotated
-    keyring.keyring.cache_clear()
 
 
 @pytest.mark.row("T20")

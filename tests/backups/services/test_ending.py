@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Event, SlotKind, VaultState
@@ -14,7 +15,7 @@ from accounts.services.activity import Tag
 from accounts.vault.list import Protection
 from backups import storage
 from backups.models import Backup, Generation, Status
-from backups.services import ending, keeping, retaining, switching
+from backups.services import ending, finding, keeping, objects, retaining, switching
 from backups.services.finding import NotOn, TimeOver
 from backups.storage import StoreFailed
 from tests import factories
@@ -122,16 +123,84 @@ def test_delete_now_is_for_what_is_on_its_way_out_alone(alice_phone: Visitor) ->
     assert (kept, support.stored(), Backup.objects.get().status(at)) == (1, [], Status.OFF)
 
 
-def test_store_that_does_not_answer_keeps_it_on_its_way_out(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+def test_store_that_does_not_answer_is_asked_again_and_there_is_no_way_back_from_half(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
     backup, at = turn_on(alice_phone), timezone.now()
     ending.off(backup, device=None, at=at)
-    faulty.next("remove", storage.Cause.UNREACHABLE)
+    faulty.next("remove", *[storage.Cause.UNREACHABLE] * 2)
 
+    with pytest.raises(StoreFailed):
+        ending.delete_now(backup, device=None, at=at)
+    with pytest.raises(TimeOver):
+        ending.undo(backup, device=None, at=at - timedelta(minutes=1), vault=alice_phone.vault)
     with pytest.raises(retaining.NotAllDone):
-        ending.expire(at + GRACE)
+        ending.expire(at)
 
-    assert Backup.objects.get().status(at) is Status.DELETING
-    assert (ending.expire(at + GRACE), support.stored()) == (1, [])
+    of_list = Backup.objects.get(vault=alice_phone.vault.row)
+    assert (of_list.status(at), len(support.stored()), finding.every(alice_phone.user)) == (Status.OFF, 1, [])
+    assert not Event.objects.filter(tag=Tag.BACKUP_DELETED).exists()
+    assert (ending.expire(at), support.stored(), Backup.objects.count()) == (1, [], 1)
+    assert Event.objects.filter(tag=Tag.BACKUP_DELETED).count() == 1
+
+
+def test_store_is_asked_outside_of_every_transaction(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    """A slow store holds no lock: whoever changes a list meanwhile is not kept waiting."""
+    backup, at = turn_on(alice_phone), timezone.now()
+    ending.off(backup, device=None, at=at)
+    asked: list[bool] = []
+    faulty.on_call = lambda: asked.append(connection.in_atomic_block)
+
+    moved = switching.turn_on(alice_phone.vault, person(OTHER), Protection.SIGN_IN, at=at)
+    ending.expire(at + GRACE)
+    ending.off(moved, device=None, at=at)
+    ending.delete_now(moved, device=None, at=at)
+
+    assert (support.stored(), set(asked)) == ([], {False})
+
+
+def test_list_begins_another_one_while_the_store_keeps_the_old_one(
+    alice_phone: Visitor, faulty: type[FaultyStore]
+) -> None:
+    old, at = turn_on(alice_phone), timezone.now()
+    Backup.objects.update(switches={"icloud": ["on", "2026-01-01"]})
+    ending.off(old, device=None, at=at)
+    faulty.next("remove", storage.Cause.FULL)
+    with pytest.raises(StoreFailed):
+        ending.delete_now(old, device=None, at=at)
+
+    new = turn_on(alice_phone, at=at)
+
+    assert (new.status(at), new.switches, streams()) == (
+        Status.PROTECTED,
+        {"icloud": ["on", "2026-01-01"]},
+        {old.stream, new.stream},
+    )
+    assert (ending.expire(at), streams(), Backup.objects.get().pk) == (1, {new.stream}, new.pk)
+
+
+def test_turned_on_after_its_time_and_before_it_was_cleared_away_begins_another(alice_phone: Visitor) -> None:
+    old, at = turn_on(alice_phone), timezone.now()
+    ending.off(old, device=None, at=at)
+
+    new = turn_on(alice_phone, at=at + GRACE)
+
+    assert (new.stream != old.stream, streams()) == (True, {old.stream, new.stream})
+    assert (ending.expire(at + GRACE), streams()) == (1, {new.stream})
+
+
+def test_saved_state_under_way_while_all_is_deleted_removes_itself(alice_phone: Visitor) -> None:
+    backup, at = turn_on(alice_phone), timezone.now()
+    one = Generation.objects.select_related("recovery_account").get()
+    data = storage.backups().fetch(objects.path(one))
+    Generation.objects.update(state=Generation.State.WAITING, waiting=data)
+    ending.off(backup, device=None, at=at)
+    ending.delete_now(backup, device=None, at=at)
+
+    storage.backups().create(objects.path(one), data)  # By a request that had begun before.
+    keeping.proven(one, at=at)
+
+    assert (support.stored(), Generation.objects.count()) == ([], 0)
 
 
 @pytest.mark.article("S-48")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +20,7 @@ from backups import storage
 from backups.management.commands import tidy
 from backups.models import Backup, Cause, Generation, Status
 from backups.names import Name
-from backups.services import ending, keeping, making, objects, switching
+from backups.services import ending, keeping, making, objects, retaining, rotation, switching
 from backups.storage import StoreFailed
 from tests import factories
 from tests.backups import support
@@ -90,6 +92,55 @@ def test_only_the_newest_of_what_waits_is_sent(alice_phone: Visitor, faulty: typ
     assert [one.sequence for one in backup.generations.stored().order_by("sequence")] == [1, 4]
     assert [entry.name for entry in contents(newest(backup)).entries] == ["one", "two", "three"]
     assert len(support.stored()) == 2
+
+
+def test_store_that_keeps_one_waiting_is_waited_for_once(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    """Of several who change their lists meanwhile only the first waits; the rest goes out by itself, or when asked."""
+    backup, asked = turn_on(alice_phone), []
+    faulty.on_call = lambda: time.sleep(1.1)
+    faulty.next("create", storage.Cause.UNREACHABLE)
+    add(alice_phone, "one")
+    faulty.on_call = lambda: asked.append(1)
+
+    add(alice_phone, "two")
+
+    backup.refresh_from_db()
+    assert (asked, backup.status(timezone.now()), backup.failure) == ([], Status.FAILING, Cause.STORE)
+    assert keeping.retry(timezone.now() + timedelta(seconds=15)) == 0
+    assert asked == []
+    assert keeping.retry(timezone.now() + timedelta(seconds=25)) == 1
+    assert [entry.name for entry in contents(newest(backup)).entries] == ["one", "two"]
+
+
+def test_who_asks_for_it_waits_for_the_store_once_more(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
+    turn_on(alice_phone)
+    faulty.on_call = lambda: time.sleep(1.1)
+    faulty.next("create", storage.Cause.UNREACHABLE)
+    add(alice_phone, "one")
+    faulty.on_call = None
+
+    assert switching.back_up(alice_phone.vault, at=timezone.now()).status(timezone.now()) is Status.PROTECTED
+
+
+def test_store_that_does_not_answer_costs_tidy_one_wait(
+    alice_phone: Visitor, bob: Visitor, faulty: type[FaultyStore]
+) -> None:
+    """However many backups wait; the next time it begins with another one."""
+    at = timezone.now()
+    for one in (alice_phone, factories.enrolled("carol@example.org", name="Carol's", type="ios")):
+        turn_on(one)
+        faulty.next("create", storage.Cause.FULL)
+        add(one, "waits")
+    asked: list[int] = []
+    faulty.on_call = lambda: (asked.append(1), time.sleep(1.1))
+    faulty.next("create", *[storage.Cause.UNREACHABLE] * 2)
+
+    assert keeping.retry(at + timedelta(minutes=1)) == 0
+
+    assert asked == [1]
+    first = Backup.objects.order_by("-retry_at").first()
+    assert keeping.retry(at + timedelta(minutes=2)) == 0
+    assert first != Backup.objects.order_by("-retry_at").first()
 
 
 def test_killed_between_commit_and_sending_the_next_run_sends(alice_phone: Visitor) -> None:
@@ -251,6 +302,31 @@ def test_one_that_is_no_longer_what_it_was_counts_no_more(
     add(alice_phone, "another")
     backup.refresh_from_db()
     assert (backup.status(timezone.now()), newest(backup).sequence) == (Status.PROTECTED, 3)
+
+
+@pytest.mark.parametrize("beside", ["it passes under another key", "it is let go"])
+def test_saved_state_that_goes_while_it_is_read_again_is_no_damage(
+    beside: str, alice_phone: Visitor, faulty: type[FaultyStore], rotate: Callable[[], None]
+) -> None:
+    backup = turn_on(alice_phone)
+    add(alice_phone)
+    one = newest(backup)
+
+    def goes() -> None:
+        faulty.on_call = None
+        if beside == "it is let go":
+            add(alice_phone, "newer")
+            retaining.delete(one)
+            return
+        rotate()
+        assert rotation.rewrap().passed == 2
+
+    faulty.on_call = goes
+    whole = keeping.check(backup, at=timezone.now())
+
+    assert whole
+    assert not Generation.objects.filter(state=Generation.State.DAMAGED).exists()
+    assert not Event.objects.filter(tag=Tag.BACKUP_FAILED).exists()
 
 
 def test_store_that_does_not_answer_changes_nothing(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:

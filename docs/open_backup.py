@@ -101,6 +101,7 @@ def opened(data: bytes, place: Place, keys: dict[int, bytes], words: str | None,
     expect(data[4] == 1, f"Version {data[4]} of the format is newer than this reader.")
     number, n, kid = data[5], int.from_bytes(data[6:8], "big"), int.from_bytes(data[8:12], "big")
     size = len(data) - 68 - n - 16 - 32
+    expect(number > 0 or words is prf is None, "The key S alone opens this one: without --words and --passkey.")
     numbers = number <= 8 and (number == 0) == (n == 0) and size >= 4096 and size & (size - 1) == 0
     expect(numbers, "Damaged: its header and its length contradict each other.")
     expect(data[12:28] == stream + sequence, "Damaged: it was made in another place.")

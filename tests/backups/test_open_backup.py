@@ -22,7 +22,21 @@ from backups.contents import Contents
 from backups.names import Name
 from backups.portions import PORTIONS
 from tests.accounts.vault.support import new_entry
-from tests.backups.envelopes import CTX, KEYS, MODES, NAME, NAME_KEY, PREPARED, S, V, chance, made, opener, signed
+from tests.backups.envelopes import (
+    CTX,
+    KEYS,
+    MODES,
+    NAME,
+    NAME_KEY,
+    PREPARED,
+    S,
+    V,
+    another,
+    chance,
+    made,
+    opener,
+    signed,
+)
 from tests.backups.test_contents import CONTENTS, DATA
 from tests.environment import ROOT
 
@@ -148,6 +162,39 @@ def test_worked_example_is_what_the_code_writes_and_the_reader_reads(tmp_path: P
     assert command[:3] == ["python", "docs/open_backup.py", "keys"]
     done = run(stored(tmp_path, command[3], file), tmp_path, *command[4:], typed=WORDS)
     assert (done.stdout, done.stderr) == (text + b"\n", b"")
+
+
+@pytest.mark.row("T12")
+@pytest.mark.row("A34")
+@pytest.mark.parametrize(("option", "typed"), [("--words", WORDS), ("--passkey", PRF)])
+def test_fuller_vector_is_what_the_code_writes_and_the_reader_reads(option: str, typed: str, tmp_path: Path) -> None:
+    """Seven slots, the fitting ones among others of their kind; numbers that are others in hexadecimal."""
+    vector = V["fuller"]
+    name, text, file = Name.parse(vector["name"]), vector["contents"].encode(), base64.b64decode(vector["file"])
+    key = Secret(bytes.fromhex(vector["s"]["10"]))
+    others = [another("passkey", number) for number in range(3, 8)]
+    given = (*others[:3], KEYS["both"][1], *others[3:], KEYS["both"][0])
+
+    assert (name.sequence, name.kid) == (26, 10)
+    assert {row.get("type") for row in json.loads(text)["entries"]} == {"totp", "hotp", "steam", None}
+    assert Contents.from_bytes(text, device_type="android").to_bytes() == text
+    drawn = chance(KEYS["both"])
+    assert envelope.write(text, name.place, kid=10, key=key, backup_keys=given, chance=drawn) == file
+    assert hashlib.sha256(file).hexdigest() == vector["sha256"]
+    stored(tmp_path, vector["name"], file)
+    (tmp_path / "keys").write_text(keys.format_key_line(ServerKey(keys.Role.STORE, 10, key)) + "\n", "ascii")
+    done = run(tmp_path / vector["name"], tmp_path, option, typed=typed)
+    assert (done.stdout, done.stderr) == (text + b"\n", b"")
+
+
+@pytest.mark.row("A34")
+@pytest.mark.parametrize(("option", "typed"), [("--words", WORDS), ("--passkey", PRF)])
+def test_reader_that_was_given_a_key_takes_no_file_that_needs_none(option: str, typed: str, tmp_path: Path) -> None:
+    """Whoever has S can put one in the place of a protected one."""
+    done = run(stored(tmp_path, NAME.path, MODES["none"].file), tmp_path, option, typed=typed)
+
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr.decode().strip() == "The key S alone opens this one: without --words and --passkey."
 
 
 @pytest.mark.row("A34")

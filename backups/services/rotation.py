@@ -1,7 +1,7 @@
 """A newer server key S: every saved state passes under it, with nobody's secret and no list opened.
 
 Only ever by creating: the new object is written beside the old one, read back, and then the old one goes. Killed
-midway, the next run goes on.
+midway, `tidy` goes on with it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
 
 from django.conf import settings
 
@@ -30,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 _EVERYTHING = "v1/"
+_LOCK = "rewrap.lock"
 
 
 class NotStarted(Exception):
@@ -59,7 +62,7 @@ def rewrap() -> Rewrapped:
         number: StoreKey.of(one) for (role, number), one in keyring.keyring().by_name.items() if role is Role.STORE
     }
     store, done = storage.backups(), Rewrapped(kid)
-    with _alone():
+    with _alone() as begun:
         for listed in list(store.names(_EVERYTHING)):
             name = _parsed(listed)
             if name is None:
@@ -76,7 +79,19 @@ def rewrap() -> Rewrapped:
             else:
                 done.passed += passed
                 done.under[kid] += passed
+        begun.truncate(0)
     return done
+
+
+def finish(_at: datetime) -> int:
+    """Go on with a run that was killed. Returns how many passed. Raises as `rewrap`, but for one that is at work."""
+    lock = settings.DATA_DIR / _LOCK
+    if not lock.exists() or not lock.stat().st_size:
+        return 0
+    try:
+        return rewrap().passed
+    except Running:
+        return 0
 
 
 def _pass(store: WriteOnce, name: Name, known: dict[int, StoreKey], kid: int) -> bool:
@@ -107,11 +122,15 @@ def _parsed(path: str) -> Name | None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def _alone() -> Iterator[BinaryIO]:
+    """One run at a time. Its file has something in it from here on, until the run empties it at its end."""
     settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    with (settings.DATA_DIR / "rewrap.lock").open("ab") as file:
+    with (settings.DATA_DIR / _LOCK).open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Running from None
-        yield
+        file.truncate(0)
+        file.write(b"begun\n")
+        file.flush()
+        yield file

@@ -128,6 +128,18 @@ def test_serve_refuses_another_key_under_a_known_number(ready: dict[str, str]) -
     assert "is not the one this database was written with" in done.stderr
 
 
+def test_serve_refuses_keys_with_which_the_store_was_not_written(ready: dict[str, str]) -> None:
+    """Database and keys file are new, and the backups are not: nobody would ever find them."""
+    store = Path(ready["DATA_DIR"]) / "backups/keys"
+    store.mkdir(parents=True)
+    (store / "S-1.check").write_bytes(bytes(32))
+
+    done = processes.manage("serve", settings=ready)
+
+    assert done.returncode == 1
+    assert "The server key S 1 is not the one that the backups in the store were written with" in done.stderr
+
+
 def test_serve_refuses_without_server_keys(settings: dict[str, str]) -> None:
     Path(settings["DATA_DIR"]).mkdir()
     assert processes.manage("migrate", "--verbosity=0", settings=settings).returncode == 0

@@ -142,7 +142,7 @@ def clear(visitor: Visitor) -> None:
 
 
 @pytest.mark.row("T19")
-def test_killed_while_saved_states_pass_under_a_newer_key_the_next_run_finishes(
+def test_killed_while_saved_states_pass_under_a_newer_key_tidy_finishes(
     tmp_path: Path, amount: Callable[..., int]
 ) -> None:
     count = amount(short=300, long=10_000)
@@ -162,7 +162,7 @@ def test_killed_while_saved_states_pass_under_a_newer_key_the_next_run_finishes(
         running.process.wait()
     midway, opened_midway = _passed(database), _opened(given)
     begun = time.monotonic()
-    finished = processes.manage("rewrap_backups", settings=given, seconds=1200)
+    finished = processes.manage("tidy", settings=given, seconds=1200)
     took = time.monotonic() - begun
     _drop_old_key(tmp_path)
     opened, stored = _opened(given), list((tmp_path / "backups").rglob("*.awb"))
@@ -171,6 +171,8 @@ def test_killed_while_saved_states_pass_under_a_newer_key_the_next_run_finishes(
     assert 0 < midway < count
     assert opened_midway == count
     assert (finished.returncode, _passed(database), opened) == (0, count, count), finished.stderr
+    assert "Tidied: saved states under an older server key" in finished.stderr
+    assert "older server key" not in processes.manage("tidy", settings=given).stderr
     assert (len(stored), {path.stem[-8:] for path in stored}) == (count, {"00000002"})
     database.close()
 

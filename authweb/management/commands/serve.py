@@ -10,7 +10,10 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.services.keyring import KeysDiffer
 from authweb import env, serving
+from backups.services import keychecks
+from backups.storage import StoreFailed
 
 
 class Command(BaseCommand):
@@ -26,6 +29,7 @@ class Command(BaseCommand):
         call_command("check", deploy=True, fail_level="ERROR", verbosity=0)
         _refuse_open_migrations()
         call_command("keys", "check", stdout=self.stderr)
+        self._compare_keys_with_the_store()
         call_command("createcachetable")
         call_command("collectstatic", interactive=False, verbosity=0)
         connection.close()
@@ -36,6 +40,18 @@ class Command(BaseCommand):
         )
         if code:
             raise CommandError("The server ended by itself.", returncode=code)
+
+    def _compare_keys_with_the_store(self) -> None:
+        """A store that does not answer stops nothing: lists work without it."""
+        try:
+            missing = keychecks.check()
+        except KeysDiffer as error:
+            raise CommandError(str(error)) from None
+        except StoreFailed as error:
+            self.stderr.write(f"The store of backups does not answer ({error}): its keys were not compared.")
+            return
+        for name in missing:
+            self.stderr.write(f"{name}: the store of backups knows it, the server keys file lacks it")
 
 
 def _refuse_open_migrations() -> None:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from accounts.services import approvals, attempts, deletion, devices, identity, rotation, vaults
 from backups.services import ending, keeping, retaining
+from backups.services import rotation as keys_of_backups
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ DUE = (
     Due("cache", _cache),
     Due("saved states that wait", keeping.retry),
     Due("backups that were turned off", ending.expire),
+    Due("saved states under an older server key, where a run was killed", keys_of_backups.finish),
     Due("saved states to be read again", keeping.read_again),
     Due("saved states that need not stay", retaining.tidy),
     Due("people whose backup is behind", keeping.tell_who_is_behind),

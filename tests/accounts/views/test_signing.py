@@ -222,6 +222,31 @@ def test_several_codes_are_no_code_of_one_account(alice: Visitor) -> None:
     assert page.context["form"].errors["link"] == [sentence]
 
 
+@pytest.mark.article("S-32")
+def test_code_of_another_kind_is_refused_in_one_sentence(alice: Visitor) -> None:
+    on = links_of(alice.client.get(signs_in(alice)))[1].partition("?")[2]
+    by_hand = {"label": "Microsoft: alice", "secret": KEY}
+    other = f"{LINK}&period=60"
+
+    errors = {
+        way: alice.client.post(f"{reverse(f'accounts:add-{way}')}?{on}", form).context["form"].errors
+        for way, form in (
+            ("link", {"link": other}),
+            ("picture", {"pictures": SimpleUploadedFile("code.png", pictures.of(other))}),
+            ("hand", {**by_hand, "type": "totp", "period": "60"}),
+        )
+    }
+    counter = alice.client.post(f"{reverse('accounts:add-hand')}?{on}", {**by_hand, "type": "hotp"})
+
+    sentence = (
+        "The code of a personal account is by time and new every 30 seconds; this one is not. "
+        "Add it as 'Other account'."
+    )
+    assert errors == {"link": {"link": [sentence]}, "picture": {"pictures": [sentence]}, "hand": {"type": [sentence]}}
+    assert "<details open>" in counter.content.decode()  # Where the kind of code is chosen.
+    assert alice.entries == ()
+
+
 # -- Work or school ---------------------------------------------------------------------------------------------------
 
 

@@ -71,7 +71,7 @@ def bound(entry: Entry, who: Identity) -> Entry:
 
 def listed(accounts: AccountList, who: Identity | core.Identity | None) -> Entry | None:
     """The account of the list that stands for this one at its provider, whatever it is called here."""
-    return None if who is None else next((entry for entry in accounts.entries if is_of(entry, who)), None)
+    return None if who is None else accounts.standing_for(who.issuer, who.uid)
 
 
 def check_new(accounts: AccountList, entry: Entry) -> None:
@@ -79,12 +79,6 @@ def check_new(accounts: AccountList, entry: Entry) -> None:
     there = listed(accounts, entry.identity)
     if there is not None:
         raise AlreadyListed(there)
-
-
-def is_of(entry: Entry, who: Identity | core.Identity) -> bool:
-    """Whether an account of the list stands for this one at its provider."""
-    known = entry.identity
-    return known is not None and (known.issuer, known.uid) == (who.issuer, who.uid)
 
 
 @sensitive_variables()

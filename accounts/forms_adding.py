@@ -105,6 +105,7 @@ class HandForm(forms.Form):
         Reason.DIGITS: "digits",
         Reason.PERIOD: "period",
         Reason.COUNTER: "counter",
+        Reason.NOT_PERSONAL: "type",
     }
 
     label = forms.CharField(

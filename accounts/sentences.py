@@ -274,6 +274,10 @@ SENTENCES: Final[Mapping[Reason, _Sentence]] = {
         "A code that is new every %(found)s seconds cannot be made; 1 to 86,400 seconds can. Correct the number."
     ),
     Reason.COUNTER: gettext_lazy("%(found)s is no counter. A counter is a whole number, 0 or more. Correct it."),
+    Reason.NOT_PERSONAL: gettext_lazy(
+        "The code of a personal account is by time and new every 30 seconds; this one is not. "
+        "Add it as 'Other account'."
+    ),
     Reason.NOT_A_COUNTER: gettext_lazy("This account has no counter, or its last one was used."),
     Reason.PARAMETER_TWICE: gettext_lazy(
         "The link says “%(name)s” twice, and not the same. Copy it from the site again."

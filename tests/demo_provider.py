@@ -23,10 +23,11 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import jwt
 import requests
+from playwright.sync_api import Page
 
 from accounts.vault import otp
 from authweb.demo import samples
-from authweb.demo.provider.issuers import PORTS, SECRET, Issuer
+from authweb.demo.provider.issuers import MICROSOFT, PORTS, SECRET, Issuer
 from authweb.demo.provider.people import PASSWORD
 from tests import processes
 from tests.environment import ROOT
@@ -80,6 +81,23 @@ class Provider:
                     self._used.add((issuer.name, code))
                     return code
             time.sleep(1)
+
+    def sign_in(self, page: Page, issuer: Issuer, who: str) -> None:
+        """In a real browser, at this issuer: address and password, a code where one is asked for, and back."""
+        page.wait_for_url(f"{issuer.origin(self.port)}/**")
+        page.get_by_label("Address").fill(f"{who}@{issuer.domain}")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Continue").click()
+        if (who, issuer) == ("alice", MICROSOFT):
+            page.get_by_label("Code").fill(self.code_of(issuer))
+            page.get_by_role("button", name="Continue").click()
+        page.wait_for_url(f"{self.site}/**")
+
+    def cancel(self, page: Page, issuer: Issuer) -> None:
+        """In a real browser, at this issuer: no."""
+        page.wait_for_url(f"{issuer.origin(self.port)}/**")
+        page.get_by_role("link", name="Cancel").click()
+        page.wait_for_url(f"{self.site}/**")
 
 
 @dataclass

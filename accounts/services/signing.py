@@ -26,6 +26,9 @@ from accounts.vault.entry import Entry, Kind
 from accounts.vault.errors import AlreadyListed, ParseError, Reason
 from accounts.vault.list import AccountList
 
+# The codes of a personal account. Asked where one is added, not of an entry: what was kept once is always read.
+_PERSONAL = (core.Type.TOTP, 30)
+
 
 class Several(Exception):
     """More than one account was given where the code of one that was signed in to was asked for."""
@@ -51,11 +54,15 @@ def named(entry: Entry, who: Identity) -> Entry:
 def bound(entry: Entry, who: Identity) -> Entry:
     """The entry as the one of whoever signed in.
 
-    Raises ParseError for a personal account with a code that has none, and NotProven where it is a personal one and
-    the sign-in was not: a work or school account is in backups by name alone.
+    Raises ParseError for a personal account with a code that has none, or one that is not by time and new every 30
+    seconds; and NotProven where it is a personal one and the sign-in was not: a work or school account is in backups by
+    name alone.
     """
-    if entry.kind is Kind.PERSONAL_CODE and entry.secret is None:
-        raise ParseError(Reason.NO_SECRET)
+    if entry.kind is Kind.PERSONAL_CODE:
+        if entry.secret is None:
+            raise ParseError(Reason.NO_SECRET)
+        if (entry.type, entry.period) != _PERSONAL:
+            raise ParseError(Reason.NOT_PERSONAL)
     if (entry.kind is Kind.WORK) is not (who.role == Role.ENTRA):
         raise NotProven
     stands_for = core.Identity(role=str(who.role), issuer=who.issuer, uid=who.uid)
@@ -64,7 +71,7 @@ def bound(entry: Entry, who: Identity) -> Entry:
 
 def listed(accounts: AccountList, who: Identity | core.Identity | None) -> Entry | None:
     """The account of the list that stands for this one at its provider, whatever it is called here."""
-    return None if who is None else next((entry for entry in accounts.entries if is_of(entry, who)), None)
+    return None if who is None else accounts.standing_for(who.issuer, who.uid)
 
 
 def check_new(accounts: AccountList, entry: Entry) -> None:
@@ -72,12 +79,6 @@ def check_new(accounts: AccountList, entry: Entry) -> None:
     there = listed(accounts, entry.identity)
     if there is not None:
         raise AlreadyListed(there)
-
-
-def is_of(entry: Entry, who: Identity | core.Identity) -> bool:
-    """Whether an account of the list stands for this one at its provider."""
-    known = entry.identity
-    return known is not None and (known.issuer, known.uid) == (who.issuer, who.uid)
 
 
 @sensitive_variables()

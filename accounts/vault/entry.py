@@ -164,6 +164,10 @@ class Entry:
             return self.identity == other.identity
         return self.secret == other.secret and self.settings == other.settings
 
+    def stands_for(self, issuer: str, uid: str) -> bool:
+        """Whether this is the account of this verified issuer and stable id, whatever its role and name."""
+        return self.identity is not None and (self.identity.issuer, self.identity.uid) == (issuer, uid)
+
     def to_document(self) -> dict[str, object]:
         """The entry for canonical JSON, its secret in base64url; what it does not have is absent."""
         document: dict[str, object] = {

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     DIGITS = "digits"  # (found)
     PERIOD = "period"  # (found)
     COUNTER = "counter"  # (found)
+    NOT_PERSONAL = "not_personal"  # no code of a personal account: those are by time, new every 30 seconds
     NOT_A_COUNTER = "not_a_counter"  # the next code was asked of an account without a counter
     PARAMETER_TWICE = "parameter_twice"  # (name)
     NOT_OTPAUTH = "not_otpauth"

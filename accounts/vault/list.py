@@ -100,6 +100,10 @@ class AccountList:
         """The account of this id in the Trash. Raises NotListed."""
         return self.trash[self._trash_place(id)]
 
+    def standing_for(self, issuer: str, uid: str) -> Entry | None:
+        """The account that stands for the one of this issuer and id, if one does. The Trash does not count."""
+        return next((entry for entry in self.entries if entry.stands_for(issuer, uid)), None)
+
     def ordered(self) -> tuple[Entry, ...]:
         """As it is shown: pinned accounts first, both in the order of the list."""
         return tuple(sorted(self.entries, key=lambda entry: not entry.pinned))
@@ -189,13 +193,18 @@ class AccountList:
     def put_back(self, id: str) -> AccountList:
         """The list with an account out of the Trash, at its former place or at the end of a shorter list.
 
-        Raises NotListed, and AlreadyListed when the same account was added again meanwhile.
+        Raises NotListed, and AlreadyListed when the same account was added again meanwhile: with its key, or by another
+        sign-in to it, whatever it is called now. Both stay where they are, since each may hold what the other lacks.
         """
         at = self._trash_place(id)
         back = self.trash[at]
         found = self.compare(back.entry)
         if found.relation is Relation.SAME:
             raise AlreadyListed(found.entry)
+        who = back.entry.identity
+        there = None if who is None else self.standing_for(who.issuer, who.uid)
+        if there is not None:
+            raise AlreadyListed(there)
         entries = (*self.entries[: back.place], back.entry, *self.entries[back.place :])
         return replace(self, entries=entries, trash=self.trash[:at] + self.trash[at + 1 :])
 

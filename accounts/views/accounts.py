@@ -274,6 +274,10 @@ def _undo(request: VaultRequest) -> str:
 @vault_required
 def trash(request: VaultRequest) -> HttpResponse:
     """What was moved to Trash, and until when it is kept."""
+    return _trash(request)
+
+
+def _trash(request: VaultRequest, refused: dict[str, Any] | None = None) -> HttpResponse:
     now = vaults.seconds(timezone.now() - settings.TRASH_KEPT)
     kept = [trashed for trashed in reversed(vaults.read(request.vault).trash) if trashed.at >= now]
     zone = timezone.get_current_timezone()
@@ -281,7 +285,7 @@ def trash(request: VaultRequest) -> HttpResponse:
         described(trashed.entry) | {"gone": datetime.fromtimestamp(trashed.at, tz=zone) + settings.TRASH_KEPT}
         for trashed in kept
     ]
-    return page(request, "accounts/trash.html", {"entries": entries})
+    return page(request, "accounts/trash.html", {"entries": entries, "refused": refused})
 
 
 @require_POST
@@ -292,14 +296,17 @@ def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
         said(request, _("Put back."))
         return go(request, "accounts:trash")
     try:
-        policy.require(request.user, Act.PUT_BACK, vaults.read(request.vault).in_trash(entry_id).entry)
+        back = vaults.read(request.vault).in_trash(entry_id).entry
+        policy.require(request.user, Act.PUT_BACK, back)
         _change(request, lambda accounts: accounts.put_back(entry_id), tag=Tag.ENTRY_PUT_BACK)
     except policy.Refused as refused:
         said(request, refused.sentence, error=True)
     except NotListed:
         raise Http404 from None
-    except AlreadyListed:
-        said(request, _("This account is in your list again already. The one in Trash stays there."), error=True)
+    except AlreadyListed as error:
+        # On this very page: what is left for the next one lies in the session, where no name of an account belongs.
+        only_here = back.secret is not None and error.entry.secret is None
+        return _trash(request, {"there": described(error.entry), "code_only_here": only_here})
     else:
         said(request, _("Put back."))
     return go(request, "accounts:trash")

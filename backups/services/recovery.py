@@ -6,7 +6,7 @@ from datetime import datetime
 
 from accounts import roles
 from accounts.models import User
-from accounts.services import identity, keyring, signing
+from accounts.services import identity, keyring
 from accounts.services.identity import Identity
 from accounts.vault.entry import Entry, folded
 from accounts.vault.list import AccountList
@@ -68,5 +68,5 @@ def circle(accounts: AccountList, person: Identity) -> tuple[Entry, ...]:
     return tuple(
         entry
         for entry in accounts
-        if entry.secret is not None and (signing.is_of(entry, person) or folded(entry.name) == label)
+        if entry.secret is not None and (entry.stands_for(person.issuer, person.uid) or folded(entry.name) == label)
     )

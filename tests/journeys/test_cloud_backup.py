@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -21,10 +21,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from accounts.models import DeviceType
 from accounts.services import vaults
 from accounts.vault.list import Protection
-from authweb import providers
-from authweb.demo.provider import issuers
 from authweb.demo.provider.issuers import ICLOUD, MICROSOFT, Issuer
-from authweb.demo.provider.people import PASSWORD
 from backups.management.commands.tidy import tidy
 from backups.models import Backup, Generation
 from tests import factories
@@ -34,17 +31,10 @@ from tests.factories import Visitor
 
 SignIn = Callable[[BrowserContext, Visitor], None]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("demo_roles"), pytest.mark.timeout(120)]
 
 STATUS, ON, LIST = reverse("backups:status"), reverse("backups:on"), reverse("accounts:list")
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-
-
-@pytest.fixture(scope="module")
-def provider(live_server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    """The demo's three issuers, which answer the server of the tests."""
-    with Provider(tmp_path_factory.mktemp("provider"), site=str(live_server.url)) as provider:
-        yield provider
 
 
 @pytest.fixture(autouse=True)
@@ -54,15 +44,6 @@ def store(settings: Any, tmp_path: Path) -> Path:
     own = {**settings.STORAGES["backups"], "OPTIONS": {"location": place, "make": True}}
     settings.STORAGES = {**settings.STORAGES, "backups": own}
     return place
-
-
-@pytest.fixture(autouse=True)
-def _roles(provider: Provider, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Roles mapped as the demo maps them."""
-    for named in issuers.roles(provider.port).values():
-        for variable, value in named.items():
-            monkeypatch.setenv(variable, value)
-    settings.SOCIALACCOUNT_PROVIDERS, settings.WAYS = providers.providers(), providers.ways()
 
 
 _ON_TOP = """button => {
@@ -95,21 +76,11 @@ class Walk:
 
     def sign_in_as(self, who: str) -> None:
         """At the provider: address and password, and a code where one is asked for."""
-        page = self.page
-        page.wait_for_url(f"{self.issuer.origin(self.provider.port)}/**")
-        page.get_by_label("Address").fill(f"{who}@{self.issuer.domain}")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Continue").click()
-        if (who, self.issuer) == ("alice", MICROSOFT):
-            page.get_by_label("Code").fill(self.provider.code_of(self.issuer))
-            page.get_by_role("button", name="Continue").click()
-        page.wait_for_url(f"{self.provider.site}/**")
+        self.provider.sign_in(self.page, self.issuer, who)
 
     def cancel(self) -> None:
         """At the provider: no."""
-        self.page.wait_for_url(f"{self.issuer.origin(self.provider.port)}/**")
-        self.page.get_by_role("link", name="Cancel").click()
-        self.page.wait_for_url(f"{self.provider.site}/**")
+        self.provider.cancel(self.page, self.issuer)
 
     def check_iphone(self) -> None:
         """The walk through the switches of an iPhone: one of them is not seen there, and the Keychain is on."""

@@ -172,6 +172,34 @@ def test_account_with_a_code_is_not_made_without_one() -> None:
     assert refused.value.reason is Reason.NO_SECRET
 
 
+@pytest.mark.article("S-32")
+@pytest.mark.parametrize(
+    "other",
+    [f"{LINK}&period=60", f"{LINK}&period=15", f"{LINK}&counter=1".replace("totp", "hotp"), f"steam://{KEY}"],
+    ids=["60 seconds", "15 seconds", "by counter", "Steam's"],
+)
+def test_code_that_is_not_new_every_30_seconds_is_of_no_personal_account(alice_phone: Visitor, other: str) -> None:
+    at, proof = timezone.now(), signed_in(alice_phone)
+
+    with pytest.raises(ParseError) as refused:
+        adding.from_text(alice_phone.vault, other, at=at, proof=proof)
+
+    assert refused.value.reason is Reason.NOT_PERSONAL
+    assert not Draft.objects.exists()
+    assert signing.look(alice_phone.vault, proof, at=at)
+    assert accepted(alice_phone, adding.from_text(alice_phone.vault, other, at=at)) == 1  # As another account it is.
+
+
+def test_code_of_a_personal_account_may_have_more_digits_and_another_hash(alice_phone: Visitor) -> None:
+    at = timezone.now()
+    long = f"{LINK}&digits=8&algorithm=SHA256"
+
+    accepted(alice_phone, adding.from_text(alice_phone.vault, long, at=at, proof=signed_in(alice_phone, at=at)))
+
+    (entry,) = alice_phone.entries
+    assert (entry.kind, entry.digits, entry.period) == (Kind.PERSONAL_CODE, 8, 30)
+
+
 def test_of_several_codes_none_is_taken_for_one_account(alice_phone: Visitor) -> None:
     both = f"{LINK}\n{LINK.replace('else', 'other').replace(KEY, KEY[::-1].replace('=', 'A'))}"
 

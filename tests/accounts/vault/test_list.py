@@ -238,6 +238,35 @@ def test_an_account_that_was_added_again_meanwhile_does_not_come_back_twice() ->
     assert caught.value.entry == again
 
 
+def test_an_account_that_was_signed_in_to_again_meanwhile_does_not_come_back_beside_it() -> None:
+    who = Identity("microsoft", "https://issuer.example", "uid 1")
+    first = new_entry(1, kind=Kind.PERSONAL_CODE, identity=who)
+    again = new_entry(
+        2, kind=Kind.PERSONAL_PASSWORDLESS, secret=None, name="mine", identity=replace(who, role="another")
+    )
+    other = new_entry(3, kind=Kind.WORK, secret=None, identity=replace(who, uid="uid 3"))
+    accounts = AccountList((first, other)).trash_entry(id_of(1), 1)
+    both = accounts.add(again)
+
+    with pytest.raises(AlreadyListed) as caught:
+        both.put_back(id_of(1))
+
+    assert caught.value.entry == again
+    assert ids(accounts.put_back(id_of(1))) == [1, 3]  # People of one issuer do not stand in each other's way.
+    assert ids(both.trash_entry(id_of(2), 2).put_back(id_of(1))) == [1, 3]
+
+
+def test_the_account_that_stands_for_one_elsewhere_is_found_by_issuer_and_id() -> None:
+    who = Identity("entra", "https://issuer.example", "uid 1")
+    entry = new_entry(2, kind=Kind.WORK, secret=None, identity=who)
+    accounts = AccountList((new_entry(1), entry))
+
+    assert accounts.standing_for("https://issuer.example", "uid 1") == entry
+    assert accounts.standing_for("https://another.example", "uid 1") is None
+    assert accounts.standing_for("https://issuer.example", "uid 2") is None
+    assert accounts.trash_entry(id_of(2), 1).standing_for("https://issuer.example", "uid 1") is None
+
+
 def test_only_what_is_in_the_trash_is_deleted() -> None:
     accounts = new_list(1, 2).trash_entry(id_of(2), 1)
 

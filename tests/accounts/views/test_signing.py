@@ -17,7 +17,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import IdentityProof, User
-from accounts.services import policy
+from accounts.services import policy, vaults
 from accounts.services.policy import Act
 from accounts.vault import otp
 from accounts.vault.entry import Entry, Kind
@@ -222,6 +222,31 @@ def test_several_codes_are_no_code_of_one_account(alice: Visitor) -> None:
     assert page.context["form"].errors["link"] == [sentence]
 
 
+@pytest.mark.article("S-32")
+def test_code_of_another_kind_is_refused_in_one_sentence(alice: Visitor) -> None:
+    on = links_of(alice.client.get(signs_in(alice)))[1].partition("?")[2]
+    by_hand = {"label": "Microsoft: alice", "secret": KEY}
+    other = f"{LINK}&period=60"
+
+    errors = {
+        way: alice.client.post(f"{reverse(f'accounts:add-{way}')}?{on}", form).context["form"].errors
+        for way, form in (
+            ("link", {"link": other}),
+            ("picture", {"pictures": SimpleUploadedFile("code.png", pictures.of(other))}),
+            ("hand", {**by_hand, "type": "totp", "period": "60"}),
+        )
+    }
+    counter = alice.client.post(f"{reverse('accounts:add-hand')}?{on}", {**by_hand, "type": "hotp"})
+
+    sentence = (
+        "The code of a personal account is by time and new every 30 seconds; this one is not. "
+        "Add it as 'Other account'."
+    )
+    assert errors == {"link": {"link": [sentence]}, "picture": {"pictures": [sentence]}, "hand": {"type": [sentence]}}
+    assert "<details open>" in counter.content.decode()  # Where the kind of code is chosen.
+    assert alice.entries == ()
+
+
 # -- Work or school ---------------------------------------------------------------------------------------------------
 
 
@@ -345,6 +370,88 @@ def test_code_of_an_account_that_is_there_is_not_added(alice: Visitor) -> None:
     assert headings(page) == ["Already in your list"]
     assert "You signed in to this account before. Nothing is added." in text_of(page)
     assert [entry.kind for entry in alice.entries] == [Kind.PERSONAL_PASSWORDLESS]
+
+
+# -- Trash, undo ------------------------------------------------------------------------------------------------------
+
+
+def added_with_code(visitor: Visitor) -> Entry:
+    """A personal account by sign-in and link."""
+    on = links_of(visitor.client.get(signs_in(visitor)))[1].partition("?")[2]
+    led = visitor.client.post(f"{reverse('accounts:add-link')}?{on}", {"link": LINK}).headers["Location"]
+    visitor.client.post(led, {"issuer": "Microsoft", "name": "alice"})
+    return visitor.entries[-1]
+
+
+def added_by_name(visitor: Visitor, begin: str = PERSONAL) -> Entry:
+    signs_in(visitor, begin)
+    visitor.client.post(confirm_of(visitor))
+    return visitor.entries[-1]
+
+
+def to_trash(visitor: Visitor, entry: Entry) -> None:
+    visitor.client.post(reverse("accounts:to-trash", args=[entry.id]))
+
+
+def test_account_in_trash_is_not_put_back_beside_its_successor(alice: Visitor) -> None:
+    first = added_by_name(alice, WORK)
+    to_trash(alice, first)
+    again = added_by_name(alice, WORK)
+    alice.client.post(reverse("accounts:edit", args=[again.id]), {"issuer": "Job", "name": "me", "note": ""})
+    events = alice.user.events.count()
+
+    page = alice.client.post(reverse("accounts:put-back", args=[first.id]))
+
+    assert "This account is in your list already: Job me . The one in Trash stays here." in text_of(page)
+    assert f'<a href="{reverse("accounts:account", args=[again.id])}">' in page.content.decode()
+    assert [entry.id for entry in alice.entries] == [again.id]
+    assert [trashed.entry for trashed in vaults.read(alice.vault).trash] == [first]
+    assert alice.user.events.count() == events
+    assert "Job" not in repr(dict(alice.client.session))  # Sessions hold no names of accounts.
+
+
+def test_account_in_trash_that_alone_has_the_code_comes_back_in_exchange(alice: Visitor) -> None:
+    first = added_with_code(alice)
+    to_trash(alice, first)
+    again = added_by_name(alice)
+
+    page = alice.client.post(reverse("accounts:put-back", args=[first.id]))
+    to_trash(alice, again)
+    alice.client.post(reverse("accounts:put-back", args=[first.id]))
+
+    assert (
+        "This account is in your list already, without a code: Microsoft alice@outlook.example . "
+        "The one in Trash has a code and stays here. To use it, move the other to Trash, then put this one back."
+    ) in text_of(page)
+    assert alice.entries == (first,)
+    assert [trashed.entry for trashed in vaults.read(alice.vault).trash] == [again]
+
+
+def test_no_undo_brings_two_accounts_of_one_person(alice: Visitor) -> None:
+    first = added_with_code(alice)
+    to_trash(alice, first)
+    again = added_by_name(alice)
+    alice.client.post(reverse("accounts:put-back", args=[first.id]))
+    to_trash(alice, again)
+    alice.client.post(reverse("accounts:put-back", args=[first.id]))
+    newest = alice.vault.row.version
+
+    seen = []
+    for version in range(newest, 1, -1):
+        alice.client.post(reverse("accounts:undo", args=[version]), {"agreed": "1"})
+        listed = vaults.read(alice.vault)
+        seen.append(([entry.id for entry in listed], [trashed.entry.id for trashed in listed.trash]))
+
+    assert seen == [
+        ([], [first.id, again.id]),
+        ([again.id], [first.id]),
+        ([], [first.id]),
+        ([first.id], []),
+        ([], []),
+    ]
+
+
+# -- Whose, until when ------------------------------------------------------------------------------------------------
 
 
 def test_proof_of_somebody_else_adds_nothing(alice: Visitor, bob: Visitor) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -72,6 +72,7 @@ __all__ = [
     "lost",
     "masked",
     "name_tag",
+    "sealed",
     "spend",
     "tag",
 ]
@@ -383,19 +384,29 @@ def conclude(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
 
 @sensitive_variables()
 def _prove(proof: IdentityProof, answer: Answer, *, request: HttpRequest) -> bool:
-    identity = {
-        "issuer": answer.issuer,
-        "uid": answer.uid,
-        "label": sign_in.label(dict(answer.claims)),
-    }
-    sealed = keyring.seal(_SEALED, proof.pk.bytes, canonical(identity))
+    said = {"issuer": str(answer.issuer), "uid": answer.uid, "label": sign_in.label(dict(answer.claims))}
+    # A fraction of a second is dropped, as a claim has none: nobody gains a second by it.
+    signed_in_at = answer.signed_in_at.replace(microsecond=0)
+    proven = {"sealed_identity": sealed(proof, signed_in_at, said), "signed_in_at": signed_in_at}
     with transaction.atomic():
-        # A fraction of a second is dropped, as a claim has none: nobody gains a second by it.
-        signed_in_at = answer.signed_in_at.replace(microsecond=0)
-        if not _change(proof, State.PENDING, state=State.PROVEN, sealed_identity=sealed, signed_in_at=signed_in_at):
+        if not _change(proof, State.PENDING, state=State.PROVEN, **proven):
             return False
         _record(Tag.PROOF_PROVEN, proof, request=request, at=answer.at)
     return True
+
+
+@sensitive_variables()
+def sealed(proof: IdentityProof, signed_in_at: datetime, said: Mapping[str, str]) -> bytes:
+    """Who was proven, sealed for this row alone."""
+    return keyring.seal(_SEALED, _meaning(proof, signed_in_at), canonical(said))
+
+
+def _meaning(proof: IdentityProof, signed_in_at: datetime) -> bytes:
+    """Everything that says what a proof is good for. Its identity is sealed to this: who writes in the database, and
+    has no server keys, moves it to no other person or step, calls it no other role, and makes it no younger.
+    """
+    of = [proof.pk.hex, proof.user_id.hex, proof.purpose, proof.target, proof.role]
+    return canonical([*of, signed_in_at.astimezone(UTC).isoformat()])
 
 
 def _sign_in_again(request: HttpRequest, proof: IdentityProof, *, at: datetime) -> None:
@@ -472,7 +483,7 @@ def _opened(proof: IdentityProof) -> Identity:
     if proof.sealed_identity is None or proof.signed_in_at is None:
         raise NotProven
     try:
-        said = trusted(keyring.unseal(_SEALED, proof.pk.bytes, bytes(proof.sealed_identity)))
+        said = trusted(keyring.unseal(_SEALED, _meaning(proof, proof.signed_in_at), bytes(proof.sealed_identity)))
     except (VaultError, ImproperlyConfigured) as fault:
         logger.error("A proof does not open: %s, %s", proof.pk, type(fault).__name__)
         raise NotProven from None

@@ -58,6 +58,7 @@ __all__ = [
     "Role",
     "RoleRefused",
     "TooManyProofs",
+    "Unlinked",
     "Unreachable",
     "begin",
     "begin_again",
@@ -190,6 +191,10 @@ class TooManyProofs(Exception):
         self.next_at = next_at
 
 
+class Unlinked(Exception):
+    """The account by which a person was to sign in again is no longer linked to them."""
+
+
 class Unreachable(Exception):
     """The provider does not answer. `proof` has failed, and has its landing page."""
 
@@ -245,7 +250,12 @@ def begin_sign_in(*, request: HttpRequest, link: SocialAccount, back: str) -> st
 
 
 def begin_again(request: HttpRequest, proof: IdentityProof) -> str:
-    """Begin once more what a proof was begun for, whatever became of it; as `begin`."""
+    """Begin once more what a proof was begun for, whatever became of it; as `begin`.
+
+    A fresh sign-in goes to an account that is linked now, as the first one did. Raises Unlinked where it no longer is.
+    """
+    if proof.purpose == Purpose.FRESH_SIGN_IN:
+        return begin_sign_in(request=request, link=_link(request, proof), back=proof.back)
     again = IdentityProof(
         role=proof.role,
         purpose=proof.purpose,
@@ -255,6 +265,15 @@ def begin_again(request: HttpRequest, proof: IdentityProof) -> str:
         wanted=proof.wanted,
     )
     return _begin(request, roles.way(proof.role), again, hint="")
+
+
+def _link(request: HttpRequest, proof: IdentityProof) -> SocialAccount:
+    """The link of this person that a fresh sign-in was begun by: a proof keeps its fingerprint alone."""
+    expected, issuer = bytes(proof.expected or b""), roles.way(proof.role).issuer
+    for link in SocialAccount.objects.filter(user=_person(request), provider=proof.role):
+        if expected in answers.tags(issuer, link.uid):
+            return link
+    raise Unlinked
 
 
 def _begin(request: HttpRequest, way: Way, proof: IdentityProof, *, hint: str) -> str:

@@ -187,7 +187,7 @@ class DeviceAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
 @admin.register(Event)
 class EventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
-    """Activity, as its owner sees it."""
+    """Activity, as its owner sees it, without what names things elsewhere."""
 
     list_display = ("at", "user", "sentence", "device_name", "reference")
     list_filter = ("tag",)
@@ -198,5 +198,5 @@ class EventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("what happened"))
     def sentence(self, event: Event) -> str:
-        """The line in words."""
-        return activity.sentence(event)
+        """The line in words, as staff may read it."""
+        return activity.sentence(event, to_staff=True)

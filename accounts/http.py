@@ -233,6 +233,8 @@ def _handed_off(request: HttpRequest, begin: Callable[[], str], *, role: str, ba
         said(request, sentence % {"time": clock(error.next_at, request.user)}, error=True)
     except identity.RoleRefused:
         said(request, _("A work or school account cannot hold the backup."), error=True)
+    except identity.Unlinked:
+        said(request, _("This account is no longer linked here. Sign in again in another way."), error=True)
     except identity.NotConfigured:
         said(request, _("This server has no provider for that. Ask its operator."), error=True)
     else:

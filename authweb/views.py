@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 from django.conf import settings
@@ -26,6 +27,7 @@ logger = logging.getLogger("authweb")
 # Anybody may ask how this server does. The store of backups may be somebody else's, slow, and paid for by the request.
 _STORE_ASKED_EVERY = 5.0  # Seconds, in each process.
 _store_answered: WeakKeyDictionary[WriteOnce, tuple[float, bool]] = WeakKeyDictionary()
+_store_is_asked = Lock()
 
 
 @require_safe
@@ -44,7 +46,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
     Where the store of backups alone is down the site works on, and changes wait for it.
     """
-    answers = {"database": _database_answers(), "cache": _cache_answers(), "store": _store_answers(time.monotonic())}
+    answers = {"database": _database_answers(), "cache": _cache_answers(), "store": _store_answers()}
     stores = {name: "ok" if answered else "down" for name, answered in answers.items()}
     return JsonResponse(stores, status=200 if all(answers.values()) else 503)
 
@@ -68,19 +70,40 @@ def _cache_answers() -> bool:
         return False
 
 
-def _store_answers(now: float) -> bool:
+def _store_answers() -> bool:
+    """As it answered last, a few seconds ago; one request at a time asks anew.
+
+    Who comes while another asks is told what was known: a slow store holds up one request, and only as long as nothing
+    is known yet all of them.
+    """
     store = backups()
-    asked, answered = _store_answered.get(store, (0.0, False))
-    if store in _store_answered and now - asked < _STORE_ASKED_EVERY:
+    known = _store_answered.get(store)
+    if known is not None and _is_new(known):
+        return known[1]
+    if not _store_is_asked.acquire(blocking=known is None):
+        return known is not None and known[1]
+    try:
+        known = _store_answered.get(store)  # Who waited for the first finds its answer.
+        if known is not None and _is_new(known):
+            return known[1]
+        answered = _asked(store)
+        _store_answered[store] = time.monotonic(), answered
         return answered
+    finally:
+        _store_is_asked.release()
+
+
+def _is_new(known: tuple[float, bool]) -> bool:
+    return time.monotonic() - known[0] < _STORE_ASKED_EVERY
+
+
+def _asked(store: WriteOnce) -> bool:
     try:
         store.ready()
-        answered = True
     except StoreFailed as failed:
         logger.error("The store of backups cannot be written to: %s.", failed)
-        answered = False
-    _store_answered[store] = now, answered
-    return answered
+        return False
+    return True
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import Any, NoReturn
 
 from django.core.exceptions import SuspiciousFileOperation
@@ -131,9 +132,13 @@ class WriteOnce(Storage, ABC):
         raise NotImplementedError("Backups have no address.")
 
 
+_FOUND_BY_ONE = Lock()  # Django makes a store for each thread that asks for it before the first one is made.
+
+
 def backups() -> WriteOnce:
-    """The store of BACKUP_STORE."""
-    store = storages["backups"]
+    """The store of BACKUP_STORE: one for all threads of a process."""
+    with _FOUND_BY_ONE:
+        store = storages["backups"]
     if not isinstance(store, WriteOnce):
         raise TypeError("STORAGES['backups'] overwrites: it must be a WriteOnce.")
     return store

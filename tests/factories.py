@@ -21,9 +21,9 @@ from accounts.roles import Role
 from accounts.services import approvals, attempts, devices, keyring, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
-from accounts.services.identity import Identity, Purpose
+from accounts.services.identity import Identity, Purpose, sealed
 from accounts.services.vaults import OpenVault
-from accounts.vault import encoding, keys
+from accounts.vault import keys
 from accounts.vault.entry import Entry, Type
 from accounts.vault.keys import DeviceCookie, Secret
 from accounts.vault.list import BackupKey, Protection
@@ -221,7 +221,7 @@ def proven(
         made_at=made.signed_in_at,
     )
     said = {"issuer": made.issuer, "uid": made.uid, "label": made.label}
-    proof.sealed_identity = keyring.seal("proof", proof.pk.bytes, encoding.canonical(said))
+    proof.sealed_identity = sealed(proof, made.signed_in_at, said)
     proof.save(force_insert=True)
     return str(proof.pk)
 

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Device, Event, User
@@ -232,7 +232,8 @@ def record(
     """Write the line of an act, inside the act's own transaction; mail its owner, and tell the other devices, where
     the tag says so.
 
-    Facts are numbers, ids and names of devices; never a secret, a name or an issuer of an account.
+    Facts are numbers, ids, names of devices and passkeys, and masked labels of recovery accounts; never a secret, nor a
+    name or an issuer of an account of the list.
     """
     event = Event.objects.create(
         user=user,
@@ -299,10 +300,17 @@ def done_on(event: Event) -> str:
 
 _NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "account": "", "role": "", "reason": "", "count": 1}
 
+# What staff read in place of facts that are for the owner alone: these name what somebody has elsewhere.
+WITHHELD: Mapping[str, str | Promise] = {
+    "account": pgettext_lazy("after: under, moved to", "an outside account"),
+    "name": _("its name is not shown here"),
+}
 
-def sentence(event: Event) -> str:
+
+def sentence(event: Event, *, to_staff: bool = False) -> str:
     """What happened, in the reader's language; a tag of another release is shown as it stands."""
-    return sentence_of(event.tag, {"device": event.device_name, **event.facts})
+    withheld = WITHHELD if to_staff else {}
+    return sentence_of(event.tag, {"device": event.device_name, **event.facts, **withheld})
 
 
 def sentence_of(tag: str, facts: Mapping[str, Any] | None = None) -> str:

@@ -55,6 +55,15 @@ def tag(issuer: str, uid: str, kid: int | None = None) -> bytes:
     return _fingerprint(kid, b"identity", issuer, uid)
 
 
+def tags(issuer: str, uid: str) -> list[bytes]:
+    """The fingerprints by which an identity may have been noted: under the newest NAME key, and a few older ones."""
+    return [tag(issuer, uid, kid) for kid in _kids()]
+
+
+def _kids() -> list[int]:
+    return keyring.name_kids()[: 1 + _OLDER_NAMES]
+
+
 def name_tag(name: str, kid: int | None = None) -> bytes:
     """The fingerprint of a sign-in name, 32 bytes: for an account of which nothing but its name came back."""
     return _fingerprint(kid, b"name", name.casefold())
@@ -153,11 +162,10 @@ def _is_fresh(answer: Answer) -> bool:
 def _is_who_is_expected(answer: Answer) -> bool:
     if answer.expected is None:
         return True
-    kids = keyring.name_kids()[: 1 + _OLDER_NAMES]
-    known = [tag(str(answer.issuer), answer.uid, kid) for kid in kids]
+    known = tags(str(answer.issuer), answer.uid)
     if answer.by_name:
         said = (answer.claims.get(name) for name in ("preferred_username", "email"))
-        known += [name_tag(name, kid) for name in said if isinstance(name, str) and name for kid in kids]
+        known += [name_tag(name, kid) for name in said if isinstance(name, str) and name for kid in _kids()]
     return True in [hmac.compare_digest(answer.expected, one) for one in known]  # All of them: time tells nothing.
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -58,6 +58,7 @@ __all__ = [
     "Role",
     "RoleRefused",
     "TooManyProofs",
+    "Unlinked",
     "Unreachable",
     "begin",
     "begin_again",
@@ -72,6 +73,7 @@ __all__ = [
     "lost",
     "masked",
     "name_tag",
+    "sealed",
     "spend",
     "tag",
 ]
@@ -189,6 +191,10 @@ class TooManyProofs(Exception):
         self.next_at = next_at
 
 
+class Unlinked(Exception):
+    """The account by which a person was to sign in again is no longer linked to them."""
+
+
 class Unreachable(Exception):
     """The provider does not answer. `proof` has failed, and has its landing page."""
 
@@ -244,7 +250,12 @@ def begin_sign_in(*, request: HttpRequest, link: SocialAccount, back: str) -> st
 
 
 def begin_again(request: HttpRequest, proof: IdentityProof) -> str:
-    """Begin once more what a proof was begun for, whatever became of it; as `begin`."""
+    """Begin once more what a proof was begun for, whatever became of it; as `begin`.
+
+    A fresh sign-in goes to an account that is linked now, as the first one did. Raises Unlinked where it no longer is.
+    """
+    if proof.purpose == Purpose.FRESH_SIGN_IN:
+        return begin_sign_in(request=request, link=_link(request, proof), back=proof.back)
     again = IdentityProof(
         role=proof.role,
         purpose=proof.purpose,
@@ -254,6 +265,15 @@ def begin_again(request: HttpRequest, proof: IdentityProof) -> str:
         wanted=proof.wanted,
     )
     return _begin(request, roles.way(proof.role), again, hint="")
+
+
+def _link(request: HttpRequest, proof: IdentityProof) -> SocialAccount:
+    """The link of this person that a fresh sign-in was begun by: a proof keeps its fingerprint alone."""
+    expected, issuer = bytes(proof.expected or b""), roles.way(proof.role).issuer
+    for link in SocialAccount.objects.filter(user=_person(request), provider=proof.role):
+        if expected in answers.tags(issuer, link.uid):
+            return link
+    raise Unlinked
 
 
 def _begin(request: HttpRequest, way: Way, proof: IdentityProof, *, hint: str) -> str:
@@ -383,19 +403,29 @@ def conclude(request: HttpRequest, sociallogin: SocialLogin) -> HttpResponse:
 
 @sensitive_variables()
 def _prove(proof: IdentityProof, answer: Answer, *, request: HttpRequest) -> bool:
-    identity = {
-        "issuer": answer.issuer,
-        "uid": answer.uid,
-        "label": sign_in.label(dict(answer.claims)),
-    }
-    sealed = keyring.seal(_SEALED, proof.pk.bytes, canonical(identity))
+    said = {"issuer": str(answer.issuer), "uid": answer.uid, "label": sign_in.label(dict(answer.claims))}
+    # A fraction of a second is dropped, as a claim has none: nobody gains a second by it.
+    signed_in_at = answer.signed_in_at.replace(microsecond=0)
+    proven = {"sealed_identity": sealed(proof, signed_in_at, said), "signed_in_at": signed_in_at}
     with transaction.atomic():
-        # A fraction of a second is dropped, as a claim has none: nobody gains a second by it.
-        signed_in_at = answer.signed_in_at.replace(microsecond=0)
-        if not _change(proof, State.PENDING, state=State.PROVEN, sealed_identity=sealed, signed_in_at=signed_in_at):
+        if not _change(proof, State.PENDING, state=State.PROVEN, **proven):
             return False
         _record(Tag.PROOF_PROVEN, proof, request=request, at=answer.at)
     return True
+
+
+@sensitive_variables()
+def sealed(proof: IdentityProof, signed_in_at: datetime, said: Mapping[str, str]) -> bytes:
+    """Who was proven, sealed for this row alone."""
+    return keyring.seal(_SEALED, _meaning(proof, signed_in_at), canonical(said))
+
+
+def _meaning(proof: IdentityProof, signed_in_at: datetime) -> bytes:
+    """Everything that says what a proof is good for. Its identity is sealed to this: who writes in the database, and
+    has no server keys, moves it to no other person or step, calls it no other role, and makes it no younger.
+    """
+    of = [proof.pk.hex, proof.user_id.hex, proof.purpose, proof.target, proof.role]
+    return canonical([*of, signed_in_at.astimezone(UTC).isoformat()])
 
 
 def _sign_in_again(request: HttpRequest, proof: IdentityProof, *, at: datetime) -> None:
@@ -472,7 +502,7 @@ def _opened(proof: IdentityProof) -> Identity:
     if proof.sealed_identity is None or proof.signed_in_at is None:
         raise NotProven
     try:
-        said = trusted(keyring.unseal(_SEALED, proof.pk.bytes, bytes(proof.sealed_identity)))
+        said = trusted(keyring.unseal(_SEALED, _meaning(proof, proof.signed_in_at), bytes(proof.sealed_identity)))
     except (VaultError, ImproperlyConfigured) as fault:
         logger.error("A proof does not open: %s, %s", proof.pk, type(fault).__name__)
         raise NotProven from None

@@ -142,17 +142,21 @@ class Found:
 
 
 def found(ctxs: Iterable[bytes]) -> list[Found]:
-    """Every backup under these names, the newest first, whoever made it. Raises StoreFailed."""
+    """Every backup under these names, the newest first, whoever made it. Raises StoreFailed.
+
+    A row tells of an object that lies under its own recovery account, and of no other: the same stream and number
+    under another name is another saved state.
+    """
     newest: dict[str, Name] = {}
     for ctx in ctxs:
         for name in named(ctx):
             if name.stream.hex() not in newest or newest[name.stream.hex()].sequence < name.sequence:
                 newest[name.stream.hex()] = name
-    rows = {
-        (row.stream, row.sequence): row
-        for row in Generation.objects.filter(stream__in=newest).defer("waiting").select_related("backup")
-    }
-    listed = [Found(stream, name.sequence, rows.get((stream, name.sequence))) for stream, name in newest.items()]
+    known = Generation.objects.filter(stream__in=newest).defer("waiting").select_related("backup", "recovery_account")
+    rows = {(bytes(row.recovery_account.name), row.stream, row.sequence): row for row in known}
+    listed = [
+        Found(stream, name.sequence, rows.get((name.ctx, stream, name.sequence))) for stream, name in newest.items()
+    ]
     return sorted(listed, key=_when, reverse=True)
 
 

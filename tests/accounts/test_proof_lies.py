@@ -240,7 +240,14 @@ NEEDED = {
     "tenant": {"iss": OTHER, "tid": OTHER_TENANT},
     "issuer": {"iss": EVIL},
     "person": {"oid": "a\nb"},
+    "freshness": {"auth_time": later(3600)},  # One of an hour ago would be too old to be used as well.
 }
+# Each of these has a lie of its own below.
+APART = {"token", "expected"}
+
+
+def test_each_check_of_the_table_is_removed_once() -> None:
+    assert {*NEEDED, *APART} == {check.name for check in answers.CHECKS}
 
 
 @pytest.mark.parametrize("name", NEEDED)

@@ -654,6 +654,31 @@ def test_another_account_there_opens_nothing(carol: Visitor, op: FakeProvider) -
     assert carol.client.get(GUARDED).headers["Location"].partition("?")[0] == AGAIN
 
 
+@pytest.mark.parametrize("became", ["gone", "of another person", "another account"])
+def test_fresh_sign_in_is_not_begun_again_by_an_account_that_is_no_longer_linked(
+    carol: Visitor, alice: Visitor, op: FakeProvider, became: str
+) -> None:
+    link = SocialAccount.objects.get()
+    op.issuers["home"].next("authorize", query={"error": "access_denied"})
+    carol.client.get(way_back(hand_off(carol.client, AGAIN, {"next": GUARDED, "link": str(link.pk)})))
+    landing = identity.landing_of(newest(carol.user))
+    while_linked = going(hand_off(carol.client, landing))
+    begun = IdentityProof.objects.count()
+
+    if became == "gone":
+        link.delete()
+    else:
+        changed = {"user": alice.user} if became == "of another person" else {"uid": "carol-2"}
+        SocialAccount.objects.filter(pk=link.pk).update(**changed)
+    answer = carol.client.post(landing, follow=True)
+
+    assert while_linked["login_hint"] == "carol@home.example"
+    assert answer.redirect_chain == [(landing, 303)]
+    assert "This account is no longer linked here. Sign in again in another way." in answer.content.decode()
+    assert IdentityProof.objects.count() == begun
+    assert carol.client.get(GUARDED).headers["Location"].partition("?")[0] == AGAIN
+
+
 def test_living_session_there_is_no_new_sign_in(carol: Visitor, op: FakeProvider) -> None:
     op.issuers["home"].next("token", claims={"auth_time": lambda now: now - 3600})
     link = SocialAccount.objects.get()

@@ -105,14 +105,18 @@ def _type_of_people() -> int:
 def test_staff_see_no_secret_no_name_and_no_issuer(staff: Visitor) -> None:
     lived = life.lived()
     factories.create_entry(on=staff, issuer="Site of staff", name="of staff")
+    factories.backed_up(staff, who=factories.person("root@outlook-of-staff.example"))
     everything = {**canaries.TWENTY, **NOTES, **lived.own()}
     everything |= {f"slot {slot.pk}": bytes(slot.wrapped) for slot in KeySlot.objects.all()}
+    everything |= {"recovery account": b"outlook-of-staff", "passkey": b"Keychain"}
     everything |= {f"verifier {device.pk}": bytes(device.verifier) for device in Device.objects.all()}
 
     pages = [*walked(staff.client), *asked(staff.client)]
 
     assert Searched.of(everything).hits(pages) == []
     assert len({name for name, _ in pages}) > 60
+    told = [fact for facts in Event.objects.values_list("facts", flat=True) for fact in facts.values()]
+    assert {"r…@outlook-of-staff.example", "Keychain"} <= {str(fact) for fact in told}
     # The control: what staff may see is found by the same walk.
     assert Searched.of({"device": escape("Petra's phone").encode(), "person": life.EMAIL.encode()}).hits(pages) != []
 

@@ -41,6 +41,25 @@ def test_sentence_counts(count: int, sentence: str) -> None:
         assert activity.sentence_of(Tag.ENTRY_ADDED, {"count": count}) == sentence
 
 
+FOR_STAFF = {"device", "asked", "day", "role", "reason", "count"}  # Words of ours, numbers, and names of devices.
+
+
+def test_every_fact_of_a_line_is_shown_to_staff_or_withheld() -> None:
+    assert set(activity._NO_FACTS) == FOR_STAFF | set(activity.WITHHELD)
+
+
+@pytest.mark.parametrize("tag", Tag)
+def test_owner_reads_the_whole_line_and_staff_no_name_of_what_is_elsewhere(alice: Visitor, tag: Tag) -> None:
+    facts = {"account": "a…@outlook.example", "name": "Keychain of hers", "asked": "Firefox", "day": "2026-05-03"}
+    event = Event(user=alice.user, tag=tag, at=timezone.now(), device_name="Phone", facts={**facts, "count": 1})
+
+    with translation.override("en"):
+        owner, staff = activity.sentence(event), activity.sentence(event, to_staff=True)
+
+    expected = owner.replace("a…@outlook.example", "an outside account")
+    assert staff == expected.replace("Keychain of hers", "its name is not shown here")
+
+
 def test_lines_are_added_and_never_changed(alice_phone: Visitor) -> None:
     event = Event.objects.first()
     assert event is not None

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Barrier
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -21,7 +22,6 @@ from accounts.services.activity import Tag
 from accounts.services.answers import Answer
 from accounts.services.identity import NotProven, Purpose, masked, name_tag, tag
 from accounts.vault import keys
-from accounts.vault.encoding import canonical
 from backups.management.commands import tidy
 from tests.factories import Visitor
 from tests.proving import seed
@@ -33,7 +33,7 @@ def a_proof(user: User, *, at: datetime | None = None, **fields: Any) -> Identit
     """A proof that was proven at this time."""
     at = (at or timezone.now()).replace(microsecond=0)
     proof = seed(user, **fields)
-    sealed = keyring.seal("proof", proof.pk.bytes, canonical({"issuer": ISSUER, "uid": UID, "label": LABEL}))
+    sealed = identity.sealed(proof, at, {"issuer": ISSUER, "uid": UID, "label": LABEL})
     state = {"state": "proven", "reason": "", "sealed_identity": sealed, "signed_in_at": at, "made_at": at}
     IdentityProof.objects.filter(pk=proof.pk).update(**state)
     proof.refresh_from_db()
@@ -124,6 +124,54 @@ def test_identity_of_another_row_or_key_does_not_open(alice: Visitor, caplog: py
         identity.look(one.pk, **use(alice.user))
 
     assert "A proof does not open" in caplog.text
+
+
+@pytest.mark.parametrize("column", ["user", "purpose", "target", "role", "signed_in_at"])
+def test_row_that_was_changed_by_hand_proves_nothing(
+    alice: Visitor, bob: Visitor, caplog: pytest.LogCaptureFixture, column: str
+) -> None:
+    """Whoever writes in the database moves a proof to nobody and nothing else, and makes it no younger."""
+    proof = a_proof(alice.user, at=timezone.now() - timedelta(seconds=100))
+    other = {
+        "user": bob.user,
+        "purpose": Purpose.RECOVERY_DELETE,
+        "target": "another",
+        "role": Role.APPLE,
+        "signed_in_at": proof.signed_in_at + timedelta(microseconds=1),
+    }[column]
+    asked = use(alice.user)
+    asked |= {column: other} if column in asked else {}
+
+    IdentityProof.objects.filter(pk=proof.pk).update(**{column: other})
+    row = IdentityProof.objects.values().get(pk=proof.pk)
+    for act in (identity.look, identity.spend):
+        with pytest.raises(NotProven):
+            act(proof.pk, **asked)
+
+    assert caplog.text.count("A proof does not open") == 2
+    assert IdentityProof.objects.values().get(pk=proof.pk) == row
+    assert not Event.objects.filter(tag=Tag.PROOF_SPENT).exists()
+    # The control: as it was, it is good.
+    IdentityProof.objects.filter(pk=proof.pk).update(**{column: getattr(proof, column)})
+    assert identity.spend(proof.pk, **use(alice.user)).uid == UID
+
+
+def test_used_proof_that_is_put_back_whole_serves_for_the_rest_of_its_five_minutes(alice: Visitor) -> None:
+    """The limit of it: whoever writes in the database brings back what was there, and no more than that."""
+    proof, second = a_proof(alice.user), timedelta(seconds=1)
+    identity.spend(proof.pk, **use(alice.user))
+
+    IdentityProof.objects.filter(pk=proof.pk).update(state="proven", sealed_identity=proof.sealed_identity)
+
+    assert identity.look(proof.pk, **use(alice.user, at=proof.signed_in_at + timedelta(minutes=5))).uid == UID
+    with pytest.raises(NotProven):
+        identity.look(proof.pk, **use(alice.user, at=proof.signed_in_at + timedelta(minutes=5) + second))
+
+
+def test_time_of_a_proof_is_the_same_in_whatever_zone_it_was_told(alice: Visitor) -> None:
+    proof = a_proof(alice.user, at=timezone.now().astimezone(ZoneInfo("Pacific/Auckland")))
+
+    assert identity.look(proof.pk, **use(alice.user)).signed_in_at == proof.signed_in_at
 
 
 def test_database_keeps_an_identity_with_proven_alone(alice: Visitor) -> None:

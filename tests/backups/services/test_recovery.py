@@ -11,7 +11,9 @@ from accounts.services import vaults
 from accounts.vault.entry import Identity as EntryIdentity
 from accounts.vault.list import Protection
 from backups import storage
+from backups.models import Generation
 from backups.services import recovery, switching
+from backups.services.objects import Found
 from tests import factories
 from tests.backups import support
 from tests.backups.support import person, turn_on
@@ -43,6 +45,20 @@ def test_backup_that_exists_is_found_and_left_as_it_is(alice_phone: Visitor) -> 
     assert streams() == {theirs.stream, mine.stream}
     assert [one.stream for one in recovery.found(person(), "ios", besides=mine)] == [theirs.stream]
     assert recovery.found(person(), "android") == recovery.found(person(OTHER), "ios") == []
+
+
+def test_row_of_another_recovery_account_describes_no_object(alice_phone: Visitor) -> None:
+    """Its times, counts and devices would be told of a backup that it does not know."""
+    hers, other = turn_on(alice_phone), factories.enrolled("bob@example.org", name="Bob's phone", type="ios")
+    factories.create_entry(on=other)
+    his = switching.turn_on(other.vault, person(OTHER), Protection.SIGN_IN, at=timezone.now())
+    (before,) = recovery.found(person(), "ios")
+
+    Generation.objects.filter(stream=hers.stream).update(recovery_account=his.recovery_account)
+    (after,) = recovery.found(person(), "ios")
+
+    assert before.generation is not None
+    assert after == Found(before.stream, before.sequence, None)
 
 
 def test_codes_of_the_recovery_account_itself_make_a_circle(alice_phone: Visitor) -> None:

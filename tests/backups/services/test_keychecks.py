@@ -40,7 +40,9 @@ def test_another_key_under_a_number_that_the_store_knows_stops_the_start(role: R
     other = [ServerKey(role, 1, keys.Secret(bytes(32))) if one.role is role else one for one in keyring.read(file)]
     keyring.write(file, other)
 
-    with pytest.raises(KeysDiffer, match=rf"The server key {role} 1 is not the one that .* \(keys/{role}-1.check there\)"):
+    with pytest.raises(
+        KeysDiffer, match=rf"The server key {role} 1 is not the one that .* \(keys/{role}-1.check there\)"
+    ):
         keychecks.check()
 
 

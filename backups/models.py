@@ -86,11 +86,12 @@ class Backup(models.Model):
     """Cloud Backup of one list. Its last columns sum up the generations, so that a list tells its state by one row.
 
     Off: no stream. In play: `vault` and a stream. On its way out: `deletes_at`, and `former_of` in place of `vault`
-    where another recovery account has taken its place meanwhile. Gone: a former one whose `deletes_at` is its `on_at`.
+    where another recovery account has taken its place meanwhile. Gone: a former one with `left_at`, whose objects go.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="backups", verbose_name=_("user"))
+    # As long as it has a row something may lie in the store: nobody is forgotten before that.
+    user = models.ForeignKey(User, models.RESTRICT, related_name="backups", verbose_name=_("user"))
     vault = models.OneToOneField(Vault, models.SET_NULL, null=True, related_name="backup")
     former_of = models.ForeignKey(Vault, models.SET_NULL, null=True, related_name="former_backups")
     recovery_account = models.ForeignKey(
@@ -105,6 +106,7 @@ class Backup(models.Model):
     switches = models.JSONField(default=dict)  # Of an iPhone: question -> [answer, when].
     on_at = models.DateTimeField(_("on since"), null=True)
     deletes_at = models.DateTimeField(_("will be deleted"), null=True)
+    left_at = models.DateTimeField(null=True)  # From then on it is no list's, and no Undo finds it.
 
     saved_at = models.DateTimeField(_("last saved"), null=True)  # When the newest proven generation was made.
     checked_at = models.DateTimeField(_("last checked"), null=True)
@@ -142,7 +144,7 @@ class Backup(models.Model):
     @property
     def is_gone(self) -> bool:
         """Whether it left its list for good: its objects are being deleted, and no Undo finds it."""
-        return self.deletes_at is not None and self.deletes_at == self.on_at
+        return self.left_at is not None
 
     @property
     def count(self) -> int:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("on/", switch.on, name="on"),
     path("on/iphone/", iphone.walk, name="iphone"),
     path("on/done/", switch.done, name="done"),
+    path("on/under-way/", switch.under_way, name="under-way"),
     path("account/", switch.account, name="account"),
     path("sign-in/", switch.sign_in, name="sign-in"),
     path("protection/", endings.protection, name="protection"),

@@ -424,7 +424,7 @@ def _meaning(proof: IdentityProof, signed_in_at: datetime) -> bytes:
     """Everything that says what a proof is good for. Its identity is sealed to this: who writes in the database, and
     has no server keys, moves it to no other person or step, calls it no other role, and makes it no younger.
     """
-    of = [proof.pk.hex, proof.user_id.hex, proof.purpose, proof.target, proof.role]
+    of = [proof.pk.hex, proof.user_id.hex, proof.purpose, proof.target, proof.role, proof.back]
     return canonical([*of, signed_in_at.astimezone(UTC).isoformat()])
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Device, Vault
 from accounts.services import activity
@@ -22,6 +22,8 @@ from backups.services import finding, making, objects, retaining
 from backups.storage import StoreFailed
 
 logger = logging.getLogger(__name__)
+
+_UNDER_WAY_FOR = timedelta(minutes=5)  # No request is longer on its way to the store.
 
 
 # -- Off ------------------------------------------------------------------------------------------------------------
@@ -70,8 +72,7 @@ def undo(backup: Backup, *, device: Device | None, at: datetime, vault: OpenVaul
             row.behind_since, row.behind_changes = row.behind_since or row.vault.changed_at, row.behind_changes + 1
             row.high_water += 1  # What still waits is older than that change, and does not count for it.
             row.save(update_fields=["behind_since", "behind_changes", "high_water"])
-    row.refresh_from_db()
-    return row
+    return finding.again(row)
 
 
 def _give_way(vault_id: UUID, *, device: Device | None, at: datetime) -> None:
@@ -98,7 +99,7 @@ def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
         row = finding.row_of(backup)
         if not row.stream or row.deletes_at is None:
             raise finding.NotOn
-        _leave(row)
+        _leave(row, at=at)
     _end(row, device=device, at=at)
 
 
@@ -109,17 +110,17 @@ def expire(at: datetime) -> int:
     nothing: the grace begins anew, and the person is told again.
     """
     ended, failing = 0, 0
-    for backup in Backup.objects.filter(deletes_at__lte=at):
-        if objects.is_silent(at):  # One that does not answer is not waited for by each.
+    due = Backup.objects.filter(deletes_at__lte=at).filter(Q(retry_at=None) | Q(retry_at__lte=at) | Q(left_at=None))
+    for backup in due.order_by(F("retry_at").asc(nulls_first=True)):
+        if objects.is_silent(at):  # One that does not answer is not waited for by each; who waited longest is next.
             failing += 1
-            continue
+            break
         try:
-            ended += not _begins_anew(backup, at=at) and _over(backup, at=at)
-        except StoreFailed as error:
-            logger.error("A backup was not deleted: %s", error.cause.value)
-            failing += 1
+            ended += not begins_anew(backup, at=at) and _over(backup, at=at)
         except Exception as error:  # One that fails holds back no other.
-            logger.error("A backup was not deleted: %s", type(error).__name__, exc_info=error)
+            told = error.cause.value if isinstance(error, StoreFailed) else type(error).__name__
+            logger.error("A backup was not deleted: %s", told, exc_info=None if told != type(error).__name__ else error)
+            Backup.objects.filter(pk=backup.pk).update(retry_at=at)
             failing += 1
     if failing:
         raise retaining.NotAllDone
@@ -127,7 +128,7 @@ def expire(at: datetime) -> int:
 
 
 def _over(backup: Backup, *, at: datetime) -> bool:
-    """End a backup whose time is over; False where another was quicker, or it was kept meanwhile."""
+    """End a backup whose time is over; False where it was kept meanwhile, or all that was left was its row."""
     row = let_go(backup, at=at)
     return row is not None and _end(row, device=None, at=at)
 
@@ -138,11 +139,12 @@ def let_go(backup: Backup, *, at: datetime) -> Backup | None:
         finding.lock(backup)
         row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at__lte=at).first()
         if row is not None:
-            _leave(row)
+            _leave(row, at=at)
         return row
 
 
-def _begins_anew(backup: Backup, *, at: datetime) -> bool:
+def begins_anew(backup: Backup, *, at: datetime) -> bool:
+    """Whether records were put back, so that a backup whose grace is over has it once more. Raises StoreFailed."""
     account = backup.recovery_account
     if account is None or backup.is_gone:
         return False
@@ -160,35 +162,45 @@ def _begins_anew(backup: Backup, *, at: datetime) -> bool:
     return True
 
 
-def _leave(row: Backup) -> None:
+def _leave(row: Backup, *, at: datetime) -> None:
     """The first step of an end, under the lock: it is its list's no more, no Undo finds it, and nothing more counts.
 
     Its list may begin another one at once, however long the store takes to let this one go.
     """
-    list_id, row.deletes_at = row.vault_id, row.on_at
+    if row.is_gone:
+        return
+    list_id, row.left_at, row.deletes_at = row.vault_id, at, min(row.deletes_at or at, at)
     if list_id is not None:
         row.vault_id, row.former_of_id = None, list_id
-    row.save(update_fields=["vault", "former_of", "deletes_at"])
+    row.retry_at = None
+    row.save(update_fields=["vault", "former_of", "deletes_at", "left_at", "retry_at"])
     if list_id is not None:
         Backup.objects.create(user=row.user, vault_id=list_id, protection="", switches=row.switches)
     row.generations.exclude(state__in=(Generation.State.PROVEN, Generation.State.DAMAGED)).delete()
 
 
 def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
-    """The rest: its objects, then its rows. False where another did it meanwhile. Raises StoreFailed.
+    """The rest: its objects, then the rows of them, and it is said; at last its own row. Whether it was said now.
 
     The store is asked outside of every transaction. What was under way to it when this one left finds no row of its
-    own any more, and removes itself.
+    own any more and removes itself; where it cannot, it is cleared away by the row that stays until nothing is.
     """
     with objects.asking(at):
         retaining.clear(row)
     with transaction.atomic():
-        facts = finding.account_fact(row) | {"count": row.generations.stored().count()}
-        row.generations.all().delete()
-        if not Backup.objects.filter(pk=row.pk).delete()[0]:
+        locked = Backup.objects.select_for_update().filter(pk=row.pk).exclude(left_at=None).first()
+        if locked is None:
             return False
-        activity.record(Tag.BACKUP_DELETED, user=row.user, device=device, at=at, facts=facts)
-    return True
+        is_said = not locked.protection  # Emptied when it was said: a backup in play always has one.
+        if not is_said:
+            facts = finding.account_fact(locked) | {"count": locked.generations.stored().count()}
+            locked.generations.all().delete()
+            locked.protection, locked.retry_at = "", at + _UNDER_WAY_FOR
+            locked.save(update_fields=["protection", "retry_at"])
+            activity.record(Tag.BACKUP_DELETED, user=locked.user, device=device, at=at, facts=facts)
+        elif locked.retry_at is None or locked.retry_at <= at:
+            locked.delete()
+    return not is_said
 
 
 # -- Older saved states, smaller lists ------------------------------------------------------------------------------
@@ -218,7 +230,7 @@ def delete_older(backup: Backup, generations: Iterable[Generation], *, device: D
     """Delete these saved states, never the newest proven one. Returns how many. Raises StoreFailed."""
     newest = backup.generations.stored().newest_first().first()
     chosen = [one for one in generations if newest is not None and one.pk != newest.pk]
-    deleted = sum([retaining.delete(one) for one in chosen])
+    deleted = retaining.delete(chosen, at=at)
     if deleted:
         activity.record(Tag.BACKUP_OLDER_DELETED, user=backup.user, device=device, at=at, facts={"count": deleted})
     if deleted < len(chosen):

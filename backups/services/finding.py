@@ -44,7 +44,7 @@ def by_id(user: User, backup_id: UUID | str) -> Backup:
 def every(user: User) -> list[Backup]:
     """The backups of a person that are kept, of all their lists: those in play first, then the newest."""
     kept = Backup.objects.filter(user=user).exclude(stream="").exclude(saved_at=None, deletes_at__isnull=False)
-    kept = kept.exclude(deletes_at=F("on_at"))  # They are gone, but for what the store has yet to let go.
+    kept = kept.filter(left_at=None)  # Those are gone, but for what the store has yet to let go.
     return list(
         kept.select_related("recovery_account", "vault").order_by(F("deletes_at").asc(nulls_first=True), "-on_at")
     )
@@ -82,6 +82,14 @@ def row_of(backup: Backup) -> Backup:
     if row is None:
         raise TimeOver
     return row
+
+
+def again(backup: Backup) -> Backup:
+    """The same as the database has it by now, without a lock. Raises NotOn where it was deleted meanwhile."""
+    found = Backup.objects.select_related("recovery_account").filter(pk=backup.pk).first()
+    if found is None:
+        raise NotOn
+    return found
 
 
 def begun(row: Vault, user: User) -> Backup:

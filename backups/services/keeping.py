@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +22,7 @@ from accounts.vault.errors import VaultError
 from backups import envelope
 from backups.models import CHECKED_EVERY, Backup, Cause, Generation
 from backups.services import objects, retaining
-from backups.storage import NameTaken, NotStored, StoreFailed
+from backups.storage import NameTaken, NotStored, StoreFailed, WriteOnce
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,10 @@ def send(backup: Backup, *, at: datetime) -> bool:
     waiting = backup.generations.filter(state=Generation.State.WAITING).select_related("recovery_account")
     one = waiting.order_by("-sequence").first()
     sent = one is None or _send(one, at=at)
-    backup.refresh_from_db()
+    try:
+        backup.refresh_from_db()
+    except Backup.DoesNotExist:  # Deleted meanwhile.
+        return False
     return sent and backup.behind_since is None
 
 
@@ -104,11 +108,25 @@ def _kept(one: Generation, *, at: datetime) -> Cause | None:
                 return None
             if not ours:
                 return Cause.TAKEN
-            store.remove(name)  # It was written a moment ago and never counted; the next try writes it again.
-            return Cause.UNEQUAL
+            return _taken_back(one, store, data)
     except StoreFailed as error:
         logger.warning("The store of backups failed: %s", error.cause.value)
         return Cause.STORE
+
+
+def _taken_back(one: Generation, store: WriteOnce, data: bytes) -> Cause | None:
+    """Remove what was written a moment ago and came back as other bytes, so that the next try writes it again.
+
+    Another one may have sent the same meanwhile and read it back well: then it counts, and is not taken from under it.
+    """
+    states = (Generation.State.WAITING, Generation.State.SUPERSEDED)
+    mine = Generation.objects.filter(pk=one.pk, state__in=states)
+    if not mine.update(tries=F("tries") + 1) and Generation.objects.filter(pk=one.pk).exists():
+        return None
+    store.remove(objects.path(one))
+    if Generation.objects.stored().filter(pk=one.pk).exists():
+        store.create(objects.path(one), data)
+    return Cause.UNEQUAL
 
 
 def _is_overtaken(one: Generation) -> bool:
@@ -121,13 +139,16 @@ def _is_overtaken(one: Generation) -> bool:
 
 
 def proven(one: Generation, *, at: datetime) -> None:
-    """A saved state was read back equal: it counts, and the backup's summary says so."""
+    """A saved state was read back equal: it counts, and the backup's summary says so.
+
+    Not where another try of it came to nothing since: that one may be taking it back.
+    """
     try:
         with transaction.atomic():
             if one.backup_id is not None:
                 _sum_up(one.backup_id, one, at=at)
             states = (Generation.State.WAITING, Generation.State.SUPERSEDED)
-            if not Generation.objects.filter(pk=one.pk, state__in=states).update(
+            if not Generation.objects.filter(pk=one.pk, state__in=states, tries=one.tries).update(
                 state=Generation.State.PROVEN, waiting=None, checked_at=at, tried_at=at
             ):
                 raise _NotCounted
@@ -209,7 +230,8 @@ def check(backup: Backup, *, at: datetime) -> bool:
             return True
         if _is_damaged(one, Cause.MISSING if data is None else Cause.UNEQUAL, at=at):
             break  # Else it passed under another key, or was let go, while it was read: there is another one.
-    backup.refresh_from_db()
+    with suppress(Backup.DoesNotExist):
+        backup.refresh_from_db()
     return False
 
 

@@ -199,7 +199,9 @@ def same(before: AccountList, after: AccountList) -> bool:
 
 def _counted(before: AccountList, after: AccountList) -> bool:
     """Whether a counter went on, and nothing else happened."""
-    if len(before) != len(after) or before.backup_keys != after.backup_keys:
+    if len(before) != len(after) or before.entries == after.entries:
+        return False
+    if (before.backup_keys, before.backup_protection) != (after.backup_keys, after.backup_protection):
         return False
     return all(
         one == other or (one.type is Type.HOTP and one == replace(other, counter=one.counter))

@@ -7,27 +7,29 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.services import keyring
-from accounts.vault.errors import VaultError
+from accounts.vault.errors import Damaged, Reason, VaultError
 from accounts.vault.keys import Role as KeyRole
 from accounts.vault.keys import Secret
 from backups import envelope, names, storage
 from backups.envelope import Place
 from backups.models import Generation, RecoveryAccount
 from backups.names import Name
-from backups.storage import NotStored, StoreFailed, WriteOnce
+from backups.storage import Cause, NotStored, StoreFailed, WriteOnce
 
 logger = logging.getLogger(__name__)
 
 
+_ROUNDS = 5
 _LOOKED_AT = 100  # Of so many objects that stand above what the records know, the newest whole one is looked for.
 
 # One that does not answer takes seconds to show it, and no person is to wait for that a second time.
@@ -42,8 +44,8 @@ def asking(at: datetime) -> Iterator[WriteOnce]:
     store, began = storage.backups(), time.monotonic()
     try:
         yield store
-    except StoreFailed:
-        if time.monotonic() - began > _WAITED:
+    except StoreFailed as error:
+        if error.cause is Cause.UNREACHABLE and time.monotonic() - began > _WAITED:
             _silent_until[store] = at + _SILENT_FOR
         raise
 
@@ -78,7 +80,10 @@ def named(ctx: bytes, stream: str | None = None) -> Iterable[Name]:
     """The names under a recovery account that are ones; what else lies there is nobody's backup."""
     for one in paths(ctx, stream):
         try:
-            yield Name.parse(one)
+            name = Name.parse(one)
+            if name.ctx != ctx or (stream and name.stream.hex() != stream):
+                raise Damaged(Reason.DAMAGED_DOCUMENT)  # A store that gives what it was not asked for.
+            yield name
         except VaultError:
             logger.warning("An object in the store is no saved state, and is passed over.")
 
@@ -108,6 +113,11 @@ def newest_whole(account: RecoveryAccount, stream: str, *, above: int) -> int:
     return above
 
 
+def fetched(name: Name) -> bytes:
+    """The bytes under a name. Raises NotStored, StoreFailed."""
+    return storage.backups().fetch(name.path)
+
+
 def server_key(kid: int) -> Secret | None:
     """The key S of a number, where the server keys file has it."""
     try:
@@ -117,9 +127,39 @@ def server_key(kid: int) -> Secret | None:
 
 
 def clear(ctx: bytes, stream: str) -> None:
-    """Remove whatever lies in a stream, known to the records or not. Raises StoreFailed."""
-    for path in list(paths(ctx, stream)):
-        storage.backups().remove(path)
+    """Remove whatever lies in a stream, known to the records or not, until nothing is left there. Raises StoreFailed.
+
+    Once is not enough: what passes under another server key meanwhile has another name afterwards. ValueError without
+    a stream, which would mean all of them.
+    """
+    if not stream:
+        raise ValueError
+    for _round in range(_ROUNDS):
+        left = list(paths(ctx, stream))
+        if not left:
+            return
+        for path in left:
+            storage.backups().remove(path)
+    raise StoreFailed(Cause.UNKNOWN, "it keeps what was removed")
+
+
+def remove_all(names: Mapping[Any, str], *, at: datetime) -> list[Any]:
+    """Remove these objects, by what they are called in the records. Returns those that are gone.
+
+    The first one that fails ends it: a store that does not answer is not waited for by each.
+    """
+    gone: list[Any] = []
+    for key, name in names.items():
+        if is_silent(at):
+            break
+        try:
+            with asking(at) as store:
+                store.remove(name)
+        except StoreFailed as error:
+            logger.warning("A saved state was not deleted: %s", error.cause.value)
+            break
+        gone.append(key)
+    return gone
 
 
 def removed(name: str) -> bool:

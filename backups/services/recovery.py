@@ -30,10 +30,11 @@ def ctxs(person: Identity, device_type: str) -> list[bytes]:
     return [names.ctx(keyring.name_key(kid), person.issuer, person.uid, device_type) for kid in kids]
 
 
-def found(person: Identity, device_type: str, *, besides: Backup | None = None) -> list[objects.Found]:
+def found(person: Identity, device_type: str, *, besides: Backup | None = None, at: datetime) -> list[objects.Found]:
     """The backups that lie under a proven account already, but for the list's own. Raises StoreFailed."""
     own = besides.stream if besides is not None else ""
-    return [one for one in objects.found(ctxs(person, device_type)) if one.stream != own]
+    with objects.asking(at):
+        return [one for one in objects.found(ctxs(person, device_type)) if one.stream != own]
 
 
 def account(user: User, person: Identity, device_type: str, *, at: datetime) -> RecoveryAccount:
@@ -59,6 +60,12 @@ def account(user: User, person: Identity, device_type: str, *, at: datetime) -> 
 def is_of(account: RecoveryAccount, person: Identity, device_type: str) -> bool:
     """Whether a recovery account is that of this person, for devices of this type."""
     return account.device_type == device_type and bytes(account.name) in ctxs(person, device_type)
+
+
+def holds(person: Identity, backup: Backup) -> bool:
+    """Whether a backup lies under the account of this person."""
+    account = backup.recovery_account
+    return account is not None and is_of(account, person, account.device_type)
 
 
 def circle(accounts: AccountList, person: Identity) -> tuple[Entry, ...]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from accounts.models import User
 from accounts.services.activity import Tag
@@ -92,19 +93,21 @@ def prune(backup_id: UUID, *, at: datetime) -> int:
             late = at - (one.tried_at or one.made_at) > _IN_FLIGHT
             if one.state == Generation.State.DAMAGED or (one.state == Generation.State.SUPERSEDED and late):
                 over.append(one)
-    names = {one.pk: (bytes(one.recovery_account__name), one.stream, one.sequence, one.kid) for one in over}
-    gone = [pk for pk, name in names.items() if objects.removed(objects.path_of(*name))]
-    if gone:
-        Generation.objects.filter(pk__in=gone).delete()
-    return len(gone)
+    names = {
+        (one.pk, one.kid): objects.path_of(bytes(one.recovery_account__name), one.stream, one.sequence, one.kid)
+        for one in over
+    }
+    return _forget(objects.remove_all(names, at=at))
 
 
-def delete(one: Generation) -> bool:
-    """Delete a saved state from the store, then its row; False where the store fails."""
-    if not objects.removed(objects.path(one)):
-        return False
-    one.delete()
-    return True
+def delete(generations: Iterable[Generation], *, at: datetime) -> int:
+    """Delete saved states from the store, then their rows. How many went; one under another key by now stays."""
+    return _forget(objects.remove_all({(one.pk, one.kid): objects.path(one) for one in generations}, at=at))
+
+
+def _forget(gone: Iterable[tuple[Any, int]]) -> int:
+    """Delete the rows of what was removed under these server keys: what has passed under another lies there still."""
+    return sum(Generation.objects.filter(pk=pk, kid=kid).delete()[0] for pk, kid in gone)
 
 
 def clear(backup: Backup) -> None:
@@ -121,7 +124,7 @@ def tidy(at: datetime) -> int:
     """Delete what a newer saved state took the place of, and what killed writers left. Returns how many."""
     over = Generation.objects.filter(state=Generation.State.SUPERSEDED, made_at__lt=at - _IN_FLIGHT)
     backups = Backup.objects.filter(pk__in=over.values("backup"), deletes_at=None)
-    pruned = sum(prune(backup.pk, at=at) for backup in backups if not objects.is_silent(at)) + _let_go(at)
+    pruned = sum(prune(backup.pk, at=at) for backup in backups) + _let_go(at)
     try:
         return pruned + storage.backups().sweep(at - timedelta(hours=1))
     except StoreFailed:
@@ -143,16 +146,19 @@ def _let_go(at: datetime) -> int:
 def expire_people(at: datetime) -> int:
     """Delete every saved state of those whose time is over; only then the database lets their rows go."""
     gone, failing = 0, 0
-    for user in User.objects.filter(deletes_at__lte=at, recovery_accounts__generations__isnull=False).distinct():
+    theirs = Q(backups__isnull=False) | Q(recovery_accounts__generations__isnull=False)
+    for user in User.objects.filter(theirs, deletes_at__lte=at).distinct():
         if objects.is_silent(at):
             failing += 1
             break
+        streams = set(user.backups.exclude(stream="").values_list("recovery_account__name", "stream"))
+        of_user = Generation.objects.filter(recovery_account__user=user)
         try:
-            for account in user.recovery_accounts.all():
-                for stream in set(account.generations.values_list("stream", flat=True)):
-                    with objects.asking(at):
-                        objects.clear(bytes(account.name), stream)
-                gone += account.generations.all().delete()[0]
+            with objects.asking(at):
+                for name, stream in streams | set(of_user.values_list("recovery_account__name", "stream")):
+                    objects.clear(bytes(name), stream)
+            gone += of_user.delete()[0]
+            user.backups.all().delete()
         except StoreFailed as error:
             logger.error("Saved states of a person who leaves were not deleted: %s", error.cause.value)
             failing += 1

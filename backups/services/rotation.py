@@ -9,11 +9,12 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from django.conf import settings
@@ -26,6 +27,7 @@ from backups import envelope, storage
 from backups.envelope import StoreKey
 from backups.models import Generation
 from backups.names import Name
+from backups.services import objects
 from backups.storage import NameTaken, NotStored, StoreFailed, WriteOnce
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 _EVERYTHING = "v1/"
 _LOCK = "rewrap.lock"
+_A_LITTLE = timedelta(seconds=10)  # What else is due waits meanwhile.
 
 
 class NotStarted(Exception):
@@ -50,11 +53,16 @@ class Rewrapped:
     kid: int
     passed: int = 0
     failed: int = 0
+    is_whole: bool = True  # Every object was asked for, and the store answered each time.
     under: Counter[int] = field(default_factory=Counter)  # By the number of their key, as they are now.
 
 
-def rewrap() -> Rewrapped:
-    """Bring every object of the store under the newest S. Raises NotStarted, Running, StoreFailed."""
+def rewrap(*, takes: timedelta | None = None) -> Rewrapped:
+    """Bring every object of the store under the newest S; for so long at most, where that is given.
+
+    Raises NotStarted, Running, StoreFailed.
+    """
+    until = time.monotonic() + takes.total_seconds() if takes is not None else None
     kid, key = keyring.keyring().newest(Role.STORE)
     if not KeyCheck.objects.filter(role=Role.STORE, kid=kid).exists():
         raise NotStarted
@@ -67,6 +75,9 @@ def rewrap() -> Rewrapped:
             name = _parsed(listed)
             if name is None:
                 continue
+            if until is not None and time.monotonic() > until:
+                done.is_whole = False
+                break
             if name.kid >= kid:
                 done.under[name.kid] += 1
                 continue
@@ -76,20 +87,26 @@ def rewrap() -> Rewrapped:
                 logger.error("A saved state stays under S %d: %s", name.kid, type(error).__name__)
                 done.failed += 1
                 done.under[name.kid] += 1
+                done.is_whole = done.is_whole and not isinstance(error, StoreFailed)
             else:
                 done.passed += passed
                 done.under[kid] += passed
-        begun.truncate(0)
+        if done.is_whole:
+            begun.truncate(0)
     return done
 
 
-def finish(_at: datetime) -> int:
-    """Go on with a run that was killed. Returns how many passed. Raises as `rewrap`, but for one that is at work."""
+def finish(at: datetime) -> int:
+    """Go on with a run that was killed, or that the store broke off; a little at a time. Returns how many passed.
+
+    Raises as `rewrap`, but for one that is at work.
+    """
     lock = settings.DATA_DIR / _LOCK
-    if not lock.exists() or not lock.stat().st_size:
+    if not lock.exists() or not lock.stat().st_size or objects.is_silent(at):
         return 0
     try:
-        return rewrap().passed
+        with objects.asking(at):
+            return rewrap(takes=_A_LITTLE).passed
     except Running:
         return 0
 

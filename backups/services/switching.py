@@ -20,6 +20,7 @@ from accounts.services.vaults import OpenVault
 from accounts.vault.list import AccountList, Protection
 from backups.models import Backup, Cause, Generation, RecoveryAccount
 from backups.services import ending, finding, keeping, making, objects, recovery
+from backups.storage import StoreFailed
 
 logger = logging.getLogger(__name__)
 
@@ -74,15 +75,22 @@ def turn_on(vault: OpenVault, person: Identity, protection: Protection, *, at: d
             keeping.send_once_committed(backup, at=at)
     except making.NotMade as error:
         raise not_kept(vault, error.cause, at=at) from None
-    backup.refresh_from_db()
-    return backup
+    return finding.again(backup)
 
 
 def _is_kept_on(vault: OpenVault, backup: Backup, *, at: datetime) -> bool:
-    """Undo, within its time. After it the list lets the old one go, and another begins."""
+    """Undo, within its time. After it the list lets the old one go, and another begins: but not where records were put
+    back, which know nothing of what lies there since. Raises NotKept where the store does not tell.
+    """
     try:
         ending.undo(backup, device=vault.device, at=at, vault=vault)
     except finding.TimeOver:
+        try:
+            if ending.begins_anew(backup, at=at):
+                ending.undo(backup, device=vault.device, at=at, vault=vault)
+                return True
+        except StoreFailed:
+            raise not_kept(vault, Cause.STORE, at=at) from None
         ending.let_go(backup, at=at)
         return False
     return True
@@ -118,25 +126,40 @@ def change_account(vault: OpenVault, person: Identity, protection: Protection, *
     if not keeping.send(new, at=at):
         cause, reference = Cause(new.failure or Cause.UNKNOWN), new.reference
         Backup.objects.filter(pk=new.pk).update(deletes_at=at)
-        raise NotKept(cause, reference)
+        raise NotKept(cause, reference) if reference else not_kept(vault, cause, at=at)
     with transaction.atomic():
         finding.locked(vault)
-        old = Backup.objects.select_for_update().get(pk=old.pk)
-        if not old.is_on or old.vault_id != vault.row.pk:
-            Backup.objects.filter(pk=new.pk).update(deletes_at=at)
-            raise finding.NotOn
-        old.vault, old.former_of, old.deletes_at = None, vault.row, at + settings.BACKUP_GRACE
-        old.save(update_fields=["vault", "former_of", "deletes_at"])
-        new.vault, new.former_of, new.deletes_at = vault.row, None, None
-        new.save(update_fields=["vault", "former_of", "deletes_at"])
-        activity.record(Tag.BACKUP_MOVED, user=vault.user, device=vault.device, at=at, facts={"account": person.masked})
-        now = _protected(vault, protection, at=at)
-        if not making.same(
-            now, accounts.protected_by(protection)
-        ):  # Another browser changed the list while the new one was being kept.
-            making.attempt(new, now, at=at)
-    new.refresh_from_db()
-    return new
+        rows = Backup.objects.select_for_update()
+        there = rows.filter(pk=old.pk, vault=vault.row, deletes_at=None).exclude(stream="").first()
+        arrived = rows.filter(pk=new.pk, left_at=None, deletes_at=at + _MOVING_TAKES).first()
+        if there is not None and arrived is not None:
+            _swap(vault, there, arrived, accounts, protection, masked=person.masked, at=at)
+    if there is None or arrived is None:  # Turned off meanwhile; or it took so long that it was cleared away.
+        Backup.objects.filter(pk=new.pk).update(deletes_at=at)
+        raise finding.NotOn if there is None else not_kept(vault, Cause.STORE, at=at)
+    return finding.again(new)
+
+
+@sensitive_variables()
+def _swap(
+    vault: OpenVault,
+    old: Backup,
+    new: Backup,
+    accounts: AccountList,
+    protection: Protection,
+    *,
+    masked: str,
+    at: datetime,
+) -> None:
+    """The new backup takes the place of the old one, which enters its time. `accounts` is what the new one holds."""
+    old.vault, old.former_of, old.deletes_at = None, vault.row, at + settings.BACKUP_GRACE
+    old.save(update_fields=["vault", "former_of", "deletes_at"])
+    new.vault, new.former_of, new.deletes_at = vault.row, None, None
+    new.save(update_fields=["vault", "former_of", "deletes_at"])
+    activity.record(Tag.BACKUP_MOVED, user=vault.user, device=vault.device, at=at, facts={"account": masked})
+    now = _protected(vault, protection, at=at)
+    if not making.same(now, accounts.protected_by(protection)):
+        making.attempt(new, now, at=at)  # Another browser changed the list while the new one was being kept.
 
 
 @sensitive_variables()
@@ -149,8 +172,7 @@ def protect(vault: OpenVault, protection: Protection, *, at: datetime) -> Backup
         if backup is None or not backup.is_on:
             raise finding.NotOn
         _protected(vault, protection, at=at)  # Where it is another one, the signal makes the next saved state.
-    backup.refresh_from_db()
-    return backup
+    return finding.again(backup)
 
 
 @sensitive_variables()
@@ -168,8 +190,7 @@ def back_up(vault: OpenVault, *, at: datetime) -> Backup:
             making.attempt(backup, finding.newest_list(vault, at=at), at=at)
         elif waits:
             keeping.send_once_committed(backup, at=at)
-    backup.refresh_from_db()
-    return backup
+    return finding.again(backup)
 
 
 def _begin(backup: Backup, account: RecoveryAccount, device: Device, *, at: datetime) -> None:

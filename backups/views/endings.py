@@ -22,7 +22,7 @@ from accounts.vault.list import Protection
 from backups.forms import ProtectionForm
 from backups.http import BackupRequest, enters, is_of, meant, not_on
 from backups.models import Backup, Generation
-from backups.services import ending, finding, switching
+from backups.services import ending, finding, recovery, switching
 from backups.services.finding import NotOn, TimeOver
 from backups.services.switching import KeyNeeded
 from backups.storage import StoreFailed
@@ -124,19 +124,19 @@ def _deleted(request: BackupRequest, backup: Backup) -> HttpResponse:
 @sensitive_variables()
 def _shown_by(request: BackupRequest, backup: Backup, proof: str) -> bool:
     try:
-        identity.look(proof, user=request.user, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk))
+        who = identity.look(proof, user=request.user, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk))
     except NotProven:
         return False
-    return True
+    return recovery.holds(who, backup)
 
 
 @sensitive_variables()
 def _used_up(request: BackupRequest, backup: Backup, proof: str) -> bool:
     try:
-        identity.spend(proof, user=request.user, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk))
+        who = identity.spend(proof, user=request.user, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk))
     except NotProven:
         return False
-    return True
+    return recovery.holds(who, backup)
 
 
 @require_POST

@@ -156,7 +156,10 @@ def accept(request: BackupRequest) -> HttpResponse:
     backup = meant(request)
     if backup is None:
         return not_on(request)
-    ending.accept(backup, device=request.device, at=timezone.now())
+    try:
+        ending.accept(backup, device=request.device, at=timezone.now())
+    except TimeOver:
+        return not_on(request)
     return _shown(request)
 
 

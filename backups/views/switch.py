@@ -6,7 +6,6 @@ The proof comes back with `?proof=`; nothing is written before "OK", which uses 
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -94,7 +93,7 @@ def _walk(request: VaultRequest, way: Way, backup: Backup | None) -> HttpRespons
     if person is None:
         return _account_page(request, way, backup, lost=bool(proof), at=at)
     if request.GET.get("keep") != "1":
-        there = _found(person, request, backup)
+        there = _found(person, request, backup, at=at)
         if there:
             return _existing_page(request, way, person, there, proof)
     return _protection_page(request, way, backup, person, proof)
@@ -126,10 +125,12 @@ def _target(request: VaultRequest) -> str:
     return str(request.vault.row.pk)
 
 
-def _found(person: Identity, request: VaultRequest, backup: Backup | None) -> list[objects.Found]:
+def _found(person: Identity, request: VaultRequest, backup: Backup | None, *, at: datetime) -> list[objects.Found]:
     """What lies under this account already. Where the store does not answer, "OK" asks it again."""
+    if objects.is_silent(at):
+        return []
     try:
-        return recovery.found(person, request.vault.device.type, besides=backup)
+        return recovery.found(person, request.vault.device.type, besides=backup, at=at)
     except StoreFailed:
         return []
 
@@ -237,7 +238,7 @@ def _done(request: VaultRequest, way: Way, backup: Backup | None, *, at: datetim
     if person is None:
         return _unproven(request, way, Cause.LOST if proof else Cause.NO_SIGN_IN, at=at)
     try:
-        there = recovery.found(person, request.vault.device.type, besides=backup)
+        there = recovery.found(person, request.vault.device.type, besides=backup, at=at)
     except StoreFailed:
         return http.problem(request, switching.not_kept(request.vault, Cause.STORE, at=at))
     if there and request.POST.get("keep") != "1":
@@ -269,7 +270,7 @@ def _acted(request: VaultRequest, way: Way, proof: str, protection: Protection, 
 def _once(request: VaultRequest, way: Way, proof: str, protection: Protection, *, at: datetime) -> NotKept | None:
     """The act, for the first of several clicks. Why it came to nothing, if so. Raises NotProven for the others."""
     used, act = _used(request, proof), switching.change_account if way.moves else switching.turn_on
-    if not cache.add(used, _UNDER_WAY, _REMEMBERED):
+    if not cache.add(used, _UNDER_WAY, _UNDER_WAY_FOR):
         raise NotProven
     try:
         act(request.vault, _spent(request, proof), protection, at=at)
@@ -285,8 +286,7 @@ def _once(request: VaultRequest, way: Way, proof: str, protection: Protection, *
 
 # A second click finds what became of the first, by the proof that both came with: nothing, or a reference.
 _REMEMBERED = 5 * 60
-_UNDER_WAY = "…"
-_WAITED_FOR = 10.0  # Seconds.
+_UNDER_WAY, _UNDER_WAY_FOR = "…", 60
 
 
 def _used(request: VaultRequest, proof: str) -> str:
@@ -294,23 +294,36 @@ def _used(request: VaultRequest, proof: str) -> str:
 
 
 def _unproven(request: VaultRequest, way: Way, cause: Cause, *, at: datetime) -> HttpResponse:
-    """No proof, or none any more: because it was used a moment ago, or because the sign-in was not finished.
-
-    The second of two clicks waits for the first, and goes where that led to.
-    """
-    used, until = _used(request, request.POST.get("proof", "")), time.monotonic() + _WAITED_FOR
-    while (became := cache.get(used)) == _UNDER_WAY and time.monotonic() < until:
-        time.sleep(0.1)
+    """No proof, or none any more: because it was used a moment ago, or because the sign-in was not finished."""
+    proof = request.POST.get("proof", "")
+    became = cache.get(_used(request, proof))
     if became == _UNDER_WAY:
-        return go(request, "backups:status")
-    if became:
-        return go(request, "backups:problem", became)
+        return go(request, "backups:under-way", query={"proof": proof})
     if became is not None:
-        return go(request, "backups:done")
+        return _led_to(request, became)
     backup = finding.of(request.vault.row)
     if backup is not None and backup.is_on and not way.moves:
         return go(request, "backups:status")
     return http.problem(request, switching.not_kept(request.vault, cause, at=at))
+
+
+def _led_to(request: VaultRequest, became: str) -> HttpResponse:
+    return go(request, "backups:problem", became) if became else go(request, "backups:done")
+
+
+@require_safe
+@vault_required
+def under_way(request: VaultRequest) -> HttpResponse:
+    """The second of two clicks looks again every second until the first is through, and goes where that led to.
+
+    A page and not a wait: a worker that waits answers nobody else.
+    """
+    became = cache.get(_used(request, request.GET.get("proof", "")))
+    if became is None:
+        return go(request, "backups:status")
+    if became != _UNDER_WAY:
+        return _led_to(request, became)
+    return page(request, "backups/under_way.html", {})
 
 
 @require_safe

@@ -316,7 +316,7 @@ def test_saved_state_that_goes_while_it_is_read_again_is_no_damage(
         faulty.on_call = None
         if beside == "it is let go":
             add(alice_phone, "newer")
-            retaining.delete(one)
+            retaining.delete([one], at=timezone.now())
             return
         rotate()
         assert rotation.rewrap().passed == 2

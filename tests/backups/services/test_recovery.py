@@ -37,14 +37,15 @@ def test_backup_that_exists_is_found_and_left_as_it_is(alice_phone: Visitor) -> 
     theirs = turn_on(other)
     before = {name: storage.backups().fetch(name) for name in support.stored()}
 
-    (found,) = recovery.found(person(), "ios")
+    (found,) = recovery.found(person(), "ios", at=timezone.now())
     mine = turn_on(alice_phone)
 
     assert (found.stream, found.generation.count, found.generation.device_name) == (theirs.stream, 1, "Pixel 8")
     assert {name: storage.backups().fetch(name) for name in before} == before
     assert streams() == {theirs.stream, mine.stream}
-    assert [one.stream for one in recovery.found(person(), "ios", besides=mine)] == [theirs.stream]
-    assert recovery.found(person(), "android") == recovery.found(person(OTHER), "ios") == []
+    assert [one.stream for one in recovery.found(person(), "ios", besides=mine, at=timezone.now())] == [theirs.stream]
+    assert recovery.found(person(), "android", at=timezone.now()) == []
+    assert recovery.found(person(OTHER), "ios", at=timezone.now()) == []
 
 
 def test_row_of_another_recovery_account_describes_no_object(alice_phone: Visitor) -> None:
@@ -52,10 +53,10 @@ def test_row_of_another_recovery_account_describes_no_object(alice_phone: Visito
     hers, other = turn_on(alice_phone), factories.enrolled("bob@example.org", name="Bob's phone", type="ios")
     factories.create_entry(on=other)
     his = switching.turn_on(other.vault, person(OTHER), Protection.SIGN_IN, at=timezone.now())
-    (before,) = recovery.found(person(), "ios")
+    (before,) = recovery.found(person(), "ios", at=timezone.now())
 
     Generation.objects.filter(stream=hers.stream).update(recovery_account=his.recovery_account)
-    (after,) = recovery.found(person(), "ios")
+    (after,) = recovery.found(person(), "ios", at=timezone.now())
 
     assert before.generation is not None
     assert after == Found(before.stream, before.sequence, None)

@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from django.db.models import RestrictedError
 from django.utils import timezone
 
+from accounts.models import SlotKind
 from accounts.services import deletion
 from accounts.vault.list import Protection
 from backups import storage
@@ -146,3 +147,14 @@ def test_person_is_not_deleted_before_their_saved_states(alice_phone: Visitor, f
     assert (still_there, later, support.stored()) == (1, [], [])
     with pytest.raises((RestrictedError, IntegrityError)):  # The control: the database refuses any other order.
         turn_on(factories.enrolled("carol@example.org", name="Phone", type="ios")).user.delete()
+
+
+def test_change_of_protection_is_no_step_of_a_counter(alice_phone: Visitor) -> None:
+    """One that was made for what opens it stays among the newest three, whatever follows."""
+    factories.create_key(on=alice_phone, kind=SlotKind.WORDS)
+    backup = turn_on(alice_phone)
+    for protection in (Protection.KEY, Protection.SIGN_IN):
+        switching.protect(alice_phone.vault, protection, at=timezone.now())
+
+    kinds = [[kind for kind, _slot in one.slots] for one in backup.generations.stored().newest_first()]
+    assert kinds == [[], ["words"], []]

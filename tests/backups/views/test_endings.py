@@ -154,13 +154,15 @@ def test_delete_now_without_the_open_list_takes_a_proof_of_the_recovery_account(
         factories.proven(android, purpose=Purpose.RECOVERY_CHOOSE, target=str(backup.pk)),
         factories.proven(android, purpose=Purpose.RECOVERY_DELETE),
         factories.proven(bob, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk)),
+        factories.proven(android, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk)),  # Of another account.
     ]
     for proof in wrong:
         elsewhere.client.post(DELETE, asked | {"proof": proof})
     stays = Generation.objects.count()
     elsewhere.client.post(reverse("backups:delete-sign-in"), asked)
     begun = factories.begun()
-    right = factories.proven(android, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk))
+    who = factories.person("a@outlook.example")
+    right = factories.proven(android, purpose=Purpose.RECOVERY_DELETE, target=str(backup.pk), who=who)
     shown = elsewhere.client.get(f"{begun.back}&proof={right}")
     elsewhere.client.post(DELETE, asked | {"proof": right})
 

@@ -32,7 +32,7 @@ from tests.pages import buttons, plain, text
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ON, IPHONE, DONE, STATUS = (reverse(f"backups:{name}") for name in ("on", "iphone", "done", "status"))
-ACCOUNT, SIGN_IN = reverse("backups:account"), reverse("backups:sign-in")
+ACCOUNT, SIGN_IN, UNDER_WAY = (reverse(f"backups:{name}") for name in ("account", "sign-in", "under-way"))
 BEFORE, SINCE = datetime(2025, 8, 31, 23, 59, tzinfo=UTC), datetime(2025, 9, 1, tzinfo=UTC)
 WALKED = {"icloud_backup": "on", "saved_to_icloud": "unseen", "keychain": "on"}
 
@@ -194,8 +194,8 @@ def test_on_again_within_the_time_goes_on_and_after_it_begins_afresh(android: Vi
     ok(android, factories.proven(android, who=who))
 
     assert (again.stream, again.deletes_at) == (first.stream, None)
-    assert Backup.objects.get().stream not in ("", first.stream)
-    assert {one.stream for one in Generation.objects.all()} == {Backup.objects.get().stream}
+    assert Backup.objects.get(left_at=None).stream not in ("", first.stream)
+    assert {one.stream for one in Generation.objects.all()} == {Backup.objects.get(left_at=None).stream}
 
 
 # -- The iPhone -------------------------------------------------------------------------------------------------------
@@ -466,22 +466,31 @@ def test_clicks_at_once_come_to_one_outcome(android: Visitor, faulty: type[Fault
         Backup.objects.update(on_at=timezone.now() - timedelta(days=1))
     proof, address = factories.proven(android, who=factories.person("b@outlook.example")), ACCOUNT if moves else ON
     ready = Barrier(4)
+    android.client.get(STATUS)  # The session takes another id where a list is first opened in it.
 
-    def click(_: int) -> tuple[str, str]:
+    def click(_: int) -> str:
         client = Client()
         client.cookies = SimpleCookie({name: morsel.value for name, morsel in android.client.cookies.items()})
         ready.wait(10)
         try:
             data = {"proof": proof, "protection": "sign_in", "keep": "1"}
-            led_to = client.post(address, data).headers["Location"]
-            return led_to, RecoveryAccount.objects.get(backups__vault__isnull=False).label
+            answer = client.post(address, data)
+            while answer.status_code == 303 and UNDER_WAY in answer.headers["Location"]:
+                waiting = client.get(answer.headers["Location"])
+                if waiting.status_code == 200:
+                    assert '<meta http-equiv="refresh" content="1">' in waiting.content.decode()
+                    time.sleep(0.05)
+                else:
+                    answer = waiting
+            made = RecoveryAccount.objects.get(backups__vault__isnull=False)
+            return f"{answer.headers['Location']} {made.label}"
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as threads:
         found = list(threads.map(click, range(4)))
 
-    assert found == [(DONE, "b…@outlook.example")] * 4
+    assert found == [f"{DONE} b…@outlook.example"] * 4
     assert Backup.objects.filter(deletes_at=None).exclude(stream="").count() == 1
     assert android.user.events.filter(tag=f"backups:backup:{'moved' if moves else 'on'}").count() == 1
 

@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
 unexport DJANGO_SETTINGS_MODULE
+# Tests start some hundred processes: what one compiles is kept for the next, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 PORT ?= 8000
 VENV := .venv

@@ -74,10 +74,15 @@ def long(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session")
 def amount(long: bool) -> Callable[..., int]:
-    """How many cases: `amount(short=10_000, long=1_000_000)`; N=… overrules it in the long form."""
+    """How many cases: `amount(short=10_000, long=1_000_000)`; N=… overrules it in the long form.
 
-    def chosen(*, short: int, long: int) -> int:
-        return int(os.environ.get("N") or long) if is_long else short
+    `postgres` where that is enough on PostgreSQL, since the same cases run on SQLite beside it.
+    """
+
+    def chosen(*, short: int, long: int, postgres: int = 0) -> int:
+        if is_long:
+            return int(os.environ.get("N") or long)
+        return postgres if postgres and environment.is_postgres() else short
 
     is_long = long
     return chosen

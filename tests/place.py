@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import functools
 import secrets
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from tests import environment
+from accounts.services import keyring
+from accounts.vault.keys import Role
+from tests import environment, processes
 
 PREPARE = """
 import django; django.setup()
-from django.core.management import call_command
-call_command("keys", "init"); call_command("migrate", verbosity=0); call_command("createcachetable")
 from tests import factories
 factories.create_user("alice@example.org")
 """
+
+
+def begin(data: Path, *, keys: Path | None = None, cache: bool = True) -> None:
+    """Leave what comes before a first start: server keys of its own, a migrated database, the table of the cache.
+
+    Without `cache` that table is left to the start.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    keyring.write(keys or data / "server-keys.txt", keyring.made(Role))
+    (data / "authweb.sqlite3").write_bytes(_migrated(cache=cache))
+
+
+@functools.cache
+def _migrated(*, cache: bool) -> bytes:
+    """An empty database as the commands leave it, made once for all who begin with one."""
+    with tempfile.TemporaryDirectory() as data:
+        for arguments in (("migrate", "--verbosity=0"), *([("createcachetable",)] if cache else [])):
+            done = processes.manage(*arguments, settings={"DEBUG": "1", "DEMO": "1", "DATA_DIR": data})
+            assert done.returncode == 0, done.stderr
+        return (Path(data) / "authweb.sqlite3").read_bytes()
 
 
 class Place:
@@ -32,6 +54,7 @@ class Place:
             **settings,
         }
         self.environment.pop("DATABASE_URL", None)
+        begin(directory)
         self.run(PREPARE)
 
     def run(self, script: str) -> str:

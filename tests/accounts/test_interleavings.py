@@ -398,7 +398,7 @@ def browsers(alice_phone: Visitor) -> tuple[Visitor, ...]:
 def test_random_schedules_lose_nothing_and_let_nobody_in(
     browsers: tuple[Visitor, ...], amount: Callable[..., int], *, long: bool
 ) -> None:
-    schedules, steps = amount(short=100, long=2_000), 50 if long else 30
+    schedules, steps = amount(short=100, postgres=25, long=2_000), 50 if long else 30
     begun = Copy()
 
     acts: set[str] = set()

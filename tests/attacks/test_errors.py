@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.http import HttpRequest, HttpResponse
+from django.template import Engine
 from django.test import Client, override_settings
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -49,6 +51,12 @@ CANARIES = {
     "header": "CanaryInAHeader",
     "agent": "CanaryInTheUserAgent",
 }
+
+
+@pytest.fixture(autouse=True)
+def compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Django compiles the templates of its reports for each report anew, half of what one takes."""
+    monkeypatch.setattr(Engine, "from_string", functools.cache(Engine.from_string))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests import processes
+from tests import place, processes
 from tests.environment import ROOT
 
 
@@ -24,16 +24,13 @@ def site() -> Iterator[dict[str, str]]:
     folder = Path(tempfile.mkdtemp(prefix="authweb-starved-"))
     folder.chmod(0o755)
     data = folder / "data"
-    data.mkdir()
     settings = {
         "DEBUG": "1",
         "DATA_DIR": str(data),
         "SERVER_KEYS_FILE": str(folder / "server-keys.txt"),
         "SECRET_KEY": secrets.token_urlsafe(60),
     }
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
-        done = processes.manage(*arguments, settings=settings)
-        assert done.returncode == 0, done.stderr
+    place.begin(data, keys=Path(settings["SERVER_KEYS_FILE"]))
     yield settings
     data.chmod(0o755)
     shutil.rmtree(folder)

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import requests
@@ -20,15 +21,20 @@ from tests import processes
 from tests.processes import MANAGE, Started
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> dict[str, str]:
-    """A demo of this test's own."""
+def settings_in(folder: Path) -> dict[str, str]:
+    """Those of a demo that keeps everything there, on ports of its own."""
     return {
         "DEBUG": "1",
         "DEMO": "1",
         "PORT": str(processes.free_port(and_next=PORTS - 1)),
-        "DATA_DIR": str(tmp_path / "demo"),
+        "DATA_DIR": str(folder / "demo"),
     }
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, str]:
+    """A demo of this test's own."""
+    return settings_in(tmp_path)
 
 
 @pytest.fixture
@@ -39,6 +45,22 @@ def demo(settings: dict[str, str]) -> Iterator[Started]:
         yield started
 
 
+class Shown(NamedTuple):
+    """A demo that runs, and its settings."""
+
+    demo: Started
+    settings: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    """One demo for all who only look at it."""
+    settings = settings_in(tmp_path_factory.mktemp("shown"))
+    with Started([*MANAGE, "demo"], settings=settings) as started:
+        started.wait_for("Ctrl-C ends it.")
+        yield Shown(started, settings)
+
+
 def get(port: str, path: str) -> tuple[int, str]:
     """Status and text of a page of this machine."""
     with contextlib.closing(http.client.HTTPConnection("localhost", int(port), timeout=10)) as asked:
@@ -47,18 +69,18 @@ def get(port: str, path: str) -> tuple[int, str]:
         return answer.status, answer.read().decode()
 
 
-def test_demo_says_where_it_is_and_who_signs_in(demo: Started, settings: dict[str, str]) -> None:
-    assert f"Authweb, the demo:  http://localhost:{settings['PORT']}\n" in demo.output
-    assert "alice@example.org, password authweb-demo\n" in demo.output
-    assert "alice and bob at outlook.example, icloud.example, contoso.example,\n" in demo.output
-    assert get(settings["PORT"], "/healthz") == (200, '{"database": "ok", "cache": "ok", "store": "ok"}')
-    assert get(settings["PORT"], "/")[0] == 200
-    assert get(settings["PORT"], "/static/css/base.css")[0] == 200
+def test_demo_says_where_it_is_and_who_signs_in(shown: Shown) -> None:
+    assert f"Authweb, the demo:  http://localhost:{shown.settings['PORT']}\n" in shown.demo.output
+    assert "alice@example.org, password authweb-demo\n" in shown.demo.output
+    assert "alice and bob at outlook.example, icloud.example, contoso.example,\n" in shown.demo.output
+    assert get(shown.settings["PORT"], "/healthz") == (200, '{"database": "ok", "cache": "ok", "store": "ok"}')
+    assert get(shown.settings["PORT"], "/")[0] == 200
+    assert get(shown.settings["PORT"], "/static/css/base.css")[0] == 200
 
 
-def test_demo_has_its_provider_beside_it(demo: Started, settings: dict[str, str]) -> None:
+def test_demo_has_its_provider_beside_it(shown: Shown) -> None:
     for issuer in ISSUERS:
-        somebody = requests.get(f"{issuer.origin(int(settings['PORT']))}/", timeout=10)
+        somebody = requests.get(f"{issuer.origin(int(shown.settings['PORT']))}/", timeout=10)
 
         assert f"Demo: this plays <bdi>{issuer.name}</bdi>" in somebody.text
 
@@ -91,15 +113,15 @@ def test_site_of_the_demo_knows_who_plays_which_role(settings: dict[str, str]) -
     }
 
 
-def test_demo_keeps_everything_in_its_folder(demo: Started, settings: dict[str, str]) -> None:
-    kept = {path.name for path in Path(settings["DATA_DIR"]).iterdir()}
+def test_demo_keeps_everything_in_its_folder(shown: Shown) -> None:
+    kept = {path.name for path in Path(shown.settings["DATA_DIR"]).iterdir()}
 
     assert {"authweb.sqlite3", "server-keys.txt", "provider"} <= kept
-    assert {path.name for path in (Path(settings["DATA_DIR"]) / "provider").iterdir()} >= {
+    assert {path.name for path in (Path(shown.settings["DATA_DIR"]) / "provider").iterdir()} >= {
         "provider.sqlite3",
         "signing-key.pem",
     }
-    assert (Path(settings["DATA_DIR"]) / "server-keys.txt").stat().st_mode & 0o777 == 0o400
+    assert (Path(shown.settings["DATA_DIR"]) / "server-keys.txt").stat().st_mode & 0o777 == 0o400
 
 
 def test_demo_ends_with_all_its_processes_on_ctrl_c(demo: Started, settings: dict[str, str]) -> None:
@@ -172,17 +194,17 @@ def test_demo_says_that_its_ports_would_be_too_high(settings: dict[str, str]) ->
     assert done.stderr == "CommandError: Ports 65533 to 65536 are needed, and 65535 is the last: choose PORT=65529.\n"
 
 
-def test_demo_shows_its_mails_to_everybody(demo: Started, settings: dict[str, str]) -> None:
-    done = processes.manage("sendtestemail", "bob@example.org", settings=settings)
+def test_demo_shows_its_mails_to_everybody(shown: Shown) -> None:
+    done = processes.manage("sendtestemail", "bob@example.org", settings=shown.settings)
 
-    status, mails = get(settings["PORT"], "/demo/mail/")
+    status, mails = get(shown.settings["PORT"], "/demo/mail/")
     names = re.findall(r"/demo/mail/(\d+)/", mails)
 
     assert (done.returncode, status, len(names)) == (0, 200, 1)
     assert "Test email from" in mails
-    assert get(settings["PORT"], f"/demo/mail/{names[0]}/")[0] == 200
-    assert get(settings["PORT"], "/demo/mail/0000000000000000/")[0] == 404
-    assert get(settings["PORT"], "/demo/mail/..%2Fserver-keys/")[0] == 404
+    assert get(shown.settings["PORT"], f"/demo/mail/{names[0]}/")[0] == 200
+    assert get(shown.settings["PORT"], "/demo/mail/0000000000000000/")[0] == 404
+    assert get(shown.settings["PORT"], "/demo/mail/..%2Fserver-keys/")[0] == 404
 
 
 def test_demo_is_refused_outside_debug(settings: dict[str, str]) -> None:

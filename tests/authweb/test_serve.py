@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests import processes
+from tests import place, processes
 from tests.environment import ROOT
 from tests.processes import Started
 
@@ -38,10 +38,7 @@ def settings(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def ready(settings: dict[str, str]) -> dict[str, str]:
     """The same after the two commands that come before the first start."""
-    Path(settings["DATA_DIR"]).mkdir()
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0")):
-        done = processes.manage(*arguments, settings=settings)
-        assert done.returncode == 0, done.stderr
+    place.begin(Path(settings["DATA_DIR"]), keys=Path(settings["SERVER_KEYS_FILE"]), cache=False)
     return settings
 
 

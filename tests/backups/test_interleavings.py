@@ -12,12 +12,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import KeySlot, SlotKind, Vault
@@ -33,10 +35,10 @@ from backups.contents import Contents
 from backups.models import Backup, Cause, Generation, Status
 from backups.names import Name
 from backups.portions import carried
-from backups.services import ending, keeping, objects, retaining, rotation, switching
+from backups.services import ending, keeping, making, objects, retaining, rotation, switching
 from backups.services.finding import TimeOver
 from backups.services.switching import NotKept
-from backups.storage import DirectoryStore, StoreFailed
+from backups.storage import DirectoryStore, NotStored, StoreFailed
 from tests import factories
 from tests.accounts.test_interleavings import Copy
 from tests.backups.support import person
@@ -104,7 +106,9 @@ class Schedule:
         first = visitor.vault
         self.list_id, self.key, self.device = first.row.pk, first.key, first.device
         self.who = person()
-        self.copies: list[Copy] = []
+        self.copies: list[tuple[Copy, AccountList]] = []
+        self.model = vaults.read(first)  # Every change that was acknowledged, and nothing else.
+        self.written = False
         self.put_back = False  # What the records say of the newest saved state may be of another time.
         self.was_put_back = False  # And of older ones.
         WatchedStore.away, WatchedStore.killed_at = False, ""
@@ -144,19 +148,27 @@ class Schedule:
             self.at += timedelta(seconds=self.chance.randrange(1, 240))
             (act,) = self.chance.choices([act for act, _ in acts], [weight for _, weight in acts])
             self.log.append(act.__name__)
+            self.written = False
             unknown = self.newer_than_known()
-            act()
+            with connection.execute_wrapper(self.watch):
+                act()
             if unknown and act != self.delete_now:
                 with answering() as store:
                     assert unknown <= set(store.names()), self.log
-            self.look()
+            if self.written:
+                self.look()
         self.end()
+
+    def watch(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Notice that a step writes; of one that wrote nothing, all that was so before it is so."""
+        self.written = self.written or not sql.startswith(("SELECT", "SAVEPOINT", "RELEASE"))
+        return execute(sql, params, many, context)
 
     # -- What is so ----------------------------------------------------------------------------------------------------
 
     @property
     def backup(self) -> Backup | None:
-        return Backup.objects.select_related("recovery_account").filter(vault=self.list_id).first()
+        return next(iter(Backup.objects.select_related("recovery_account").filter(vault=self.list_id)), None)
 
     @property
     def vault(self) -> OpenVault:
@@ -185,8 +197,10 @@ class Schedule:
         status = backup.status(self.at)
         assert (status is Status.DELETING) == (backup.deletes_at is not None), self.log
         if status in ON:
-            every = backup.generations.newest_first().select_related("recovery_account")
-            accounts, one, *older = self.accounts, *every.filter(state=Generation.State.PROVEN)
+            accounts, one, *older = self.accounts, *backup.generations.newest_first().stored()
+            if one.recovery_account_id == backup.recovery_account_id:
+                one.recovery_account = backup.recovery_account
+            assert accounts.entries == self.model.entries, self.log
             assert one.sequence == backup.high_water, self.log
             assert self.opened(objects.path(one), objects.place(one), accounts) == expected(accounts), self.log
             assert backup.count == one.count == len(accounts), self.log
@@ -221,15 +235,15 @@ class Schedule:
         """What is to happen after the commit happens, as in a request."""
         return self.capture(execute=True)
 
-    def healed(self) -> None:
+    def healed(self, backup: Backup | None) -> None:
         """The store answers; whatever waited went out. The status says so, unless it needs the person."""
-        backup = self.backup
         if backup is None or not backup.is_on or self.put_back or WatchedStore.away:
             return
         assert backup.status(self.at) in ON or backup.failure in (Cause.TAKEN, Cause.MISSING), self.log
 
     def end(self) -> None:
         """The store answers again, two changes are made at most: what lies in the store gives the newest list back."""
+        assert self.accounts.entries == self.model.entries, self.log
         self.nothing_was_overwritten()
         self.answer()
         backup = self.backup
@@ -261,6 +275,7 @@ class Schedule:
     def changed(self, operation: vaults.Operation, tag: Tag = Tag.ENTRY_ADDED) -> None:
         with self.committed():
             vaults.change(self.vault, operation, tag=tag, at=self.at)
+        self.model = operation(self.model)
         self.passed()
 
     def passed(self) -> None:
@@ -268,7 +283,7 @@ class Schedule:
         backup = self.backup
         if backup is not None and backup.is_on and not WatchedStore.away and backup.status(self.at) in ON:
             self.put_back = False
-        self.healed()
+        self.healed(backup)
 
     def add(self) -> None:
         counter = self.chance.random() < 0.3
@@ -280,8 +295,8 @@ class Schedule:
         if len(entries) < 3 or self.chance.random() < 0.5:
             self.add()
         elif self.chance.random() < 0.5:
-            entry_id = self.chance.choice(entries).id
-            self.changed(lambda accounts: accounts.rename(entry_id, issuer="", name=uuid4().hex), Tag.ENTRY_RENAMED)
+            entry_id, name = self.chance.choice(entries).id, uuid4().hex
+            self.changed(lambda accounts: accounts.rename(entry_id, issuer="", name=name), Tag.ENTRY_RENAMED)
         else:
             entry_id = self.chance.choice(entries).id
             self.changed(lambda accounts: accounts.trash_entry(entry_id, vaults.seconds(self.at)), Tag.ENTRY_TRASHED)
@@ -289,8 +304,10 @@ class Schedule:
     def take_a_code(self) -> None:
         there = [entry.id for entry in self.accounts.entries if entry.type is Type.HOTP]
         if there:
+            entry_id = self.chance.choice(there)
             with self.committed():
-                codes.next_code(self.vault, self.chance.choice(there), at=self.at)
+                codes.next_code(self.vault, entry_id, at=self.at)
+            self.model = self.model.next_counter(entry_id)
             self.passed()
 
     def empty(self) -> None:
@@ -311,7 +328,7 @@ class Schedule:
         WatchedStore.away = False
         self.at += timedelta(seconds=60)
         self.tidy()
-        self.healed()
+        self.healed(self.backup)
 
     def kill(self) -> None:
         """A process ends at some moment between the commit of a change and the end of what follows."""
@@ -319,6 +336,7 @@ class Schedule:
         at_commit, entry = WatchedStore.killed_at == "commit", an_entry(name=uuid4().hex)
         with suppress(Killed), self.capture(execute=not at_commit):
             vaults.change(self.vault, lambda accounts: accounts.add(entry), tag=Tag.ENTRY_ADDED, at=self.at)
+        self.model = self.model.add(entry)
         WatchedStore.killed_at = ""
         self.log.append("killed")
 
@@ -422,15 +440,49 @@ class Schedule:
     # -- An old copy of the database -----------------------------------------------------------------------------------
 
     def copy(self) -> None:
-        self.copies.append(Copy("accounts", "backups"))
+        self.copies.append((Copy("accounts", "backups"), self.model))
 
     def restore(self) -> None:
         """All records are as they were then; the store is as it is now."""
         if self.copies:
-            self.chance.choice(self.copies).put_back()
+            copy, self.model = self.chance.choice(self.copies)
+            copy.put_back()
             keyring.check()  # As at the start that follows.
             self.put_back = self.was_put_back = True
             self.log.append("an old copy was put back")
+
+
+class Losing(Schedule):
+    """One acknowledged change is lost while all looks well: by the store, in what is saved, or in the list itself."""
+
+    lie = ""
+    told = False
+
+    def changed(self, operation: vaults.Operation, tag: Tag = Tag.ENTRY_ADDED) -> None:
+        """The first time that it would be noticed at once: as no service may."""
+        backup = self.backup
+        well = backup is not None and backup.is_on and backup.status(self.at) in ON and not WatchedStore.away
+        if self.told or self.put_back or not well or not operation(self.model).entries:
+            super().changed(operation, tag)
+            return
+        self.told = True
+        if self.lie == "list":
+            self.model = operation(self.model)
+            return
+        with pytest.MonkeyPatch.context() as patched:
+            if self.lie == "saved state":
+                make = making.make
+                patched.setattr(
+                    making,
+                    "make",
+                    lambda backup, accounts, **given: make(
+                        backup, replace(accounts, entries=accounts.entries[1:]), **given
+                    ),
+                )
+            super().changed(operation, tag)
+        if self.lie == "store":
+            with answering() as store:
+                store.remove(objects.path(Generation.objects.stored().latest("sequence")))
 
 
 def expected(accounts: AccountList) -> tuple[Entry, ...]:
@@ -459,6 +511,7 @@ def watched(settings: Any) -> Iterator[None]:
 @pytest.mark.row("T20")
 @pytest.mark.row("T46")
 @pytest.mark.usefixtures("watched")
+@pytest.mark.timeout(600)
 def test_random_schedules_lose_no_list_and_overwrite_nothing(
     alice_phone: Visitor,
     rotate: Callable[[], None],
@@ -467,7 +520,7 @@ def test_random_schedules_lose_no_list_and_overwrite_nothing(
     *,
     long: bool,
 ) -> None:
-    schedules, steps = amount(short=60, long=2_000), 50 if long else 30
+    schedules, steps = amount(short=100, postgres=60, long=2_000), 50 if long else 30
     keyring.check()
     begun = Copy("accounts", "backups")
 
@@ -490,3 +543,25 @@ def test_random_schedules_lose_no_list_and_overwrite_nothing(
         "passed under another key",
         "the store gave the list back",
     } <= acts
+
+
+@pytest.mark.row("T20")
+@pytest.mark.usefixtures("watched")
+@pytest.mark.parametrize("lie", ["store", "saved state", "list"])
+def test_one_lost_change_is_noticed(
+    lie: str, alice_phone: Visitor, rotate: Callable[[], None], django_capture_on_commit_callbacks: CAPTURE
+) -> None:
+    """The control: whoever loses one acknowledged change is found out."""
+    begun, told, unnoticed = Copy("accounts", "backups"), 0, []
+
+    for number in range(5):
+        begun.put_back()
+        keyring.check()
+        schedule = Losing(alice_phone, number, django_capture_on_commit_callbacks, rotate)
+        schedule.lie = lie
+        with suppress(AssertionError, NotStored):
+            schedule.run(15)
+            unnoticed += [number] * schedule.told
+        told += schedule.told
+
+    assert (told > 2, unnoticed) == (True, [])

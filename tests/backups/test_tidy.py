@@ -21,7 +21,7 @@ from accounts.models import Device, Draft, KeySlot, VaultState
 from accounts.services import devices, vaults
 from backups.management.commands import tidy
 from backups.management.commands.tidy import Due
-from tests import factories, processes
+from tests import factories, place, processes
 from tests.factories import Visitor
 from tests.processes import MANAGE, Started
 
@@ -94,8 +94,7 @@ def test_work_that_fails_is_named_and_holds_back_no_other(
 
 def test_tidy_comes_again_until_it_is_told_to_end(tmp_path: Path) -> None:
     settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
-        assert processes.manage(*arguments, settings=settings).returncode == 0
+    place.begin(tmp_path)
 
     with Started([*MANAGE, "tidy", "--every", "1"], settings=settings) as tidied:
         other = sqlite3.connect(tmp_path / "authweb.sqlite3")
@@ -110,8 +109,7 @@ def test_tidy_comes_again_until_it_is_told_to_end(tmp_path: Path) -> None:
 
 def test_what_was_shredded_is_in_no_file_of_the_database(tmp_path: Path) -> None:
     settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
-        assert processes.manage(*arguments, settings=settings).returncode == 0
+    place.begin(tmp_path)
     server = sqlite3.connect(tmp_path / "authweb.sqlite3")  # As long as one is connected, SQLite keeps its log.
     server.execute("SELECT 1 FROM django_migrations").fetchall()
     made = processes.manage("shell", settings=settings, stdin=_REMOVED_LONG_AGO)
@@ -158,8 +156,7 @@ def test_device_unseen_for_400_days_goes(alice_phone: Visitor) -> None:
 @pytest.mark.row("T47")
 def test_who_has_left_is_in_no_file_of_the_database(tmp_path: Path) -> None:
     settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
-        assert processes.manage(*arguments, settings=settings).returncode == 0
+    place.begin(tmp_path)
     server = sqlite3.connect(tmp_path / "authweb.sqlite3")
     server.execute("SELECT 1 FROM django_migrations").fetchall()
     made = processes.manage("shell", settings=settings, stdin=_TWO_PEOPLE_OF_WHOM_ONE_LEAVES)
@@ -186,8 +183,7 @@ def test_who_has_left_is_in_no_file_of_the_database(tmp_path: Path) -> None:
 @pytest.mark.row("T47")
 def test_backup_that_was_turned_off_is_in_no_file_after_its_grace(tmp_path: Path) -> None:
     settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",)):
-        assert processes.manage(*arguments, settings=settings).returncode == 0
+    place.begin(tmp_path)
     server = sqlite3.connect(tmp_path / "authweb.sqlite3")
     server.execute("SELECT 1 FROM django_migrations").fetchall()
     made = processes.manage("shell", settings=settings, stdin=_TWO_BACKUPS_OF_WHICH_ONE_IS_OFF)
@@ -276,8 +272,8 @@ User.objects.filter(email="alice@example.org").update(deletes_at=timezone.now())
 @pytest.mark.row("T19")
 def test_killed_while_slots_pass_under_a_newer_pepper_the_next_run_finishes(tmp_path: Path) -> None:
     settings = {"DEBUG": "1", "DEMO": "1", "DATA_DIR": str(tmp_path)}
-    for arguments in (("keys", "init"), ("migrate", "--verbosity=0"), ("createcachetable",), ("keys", "check")):
-        assert processes.manage(*arguments, settings=settings).returncode == 0
+    place.begin(tmp_path)
+    assert processes.manage("keys", "check", settings=settings).returncode == 0
     made = processes.manage("shell", settings=settings, stdin=_THREE_HUNDRED_SLOTS)
     assert made.returncode == 0, made.stderr
     # What `docs/operating.md` names, in its order; a start is what makes the newer pepper known.

@@ -98,7 +98,9 @@ class _Sayings:
         return str(STATES[status].title) % {"time": self.short(self.backup.behind_since or self.at)}
 
     def waiting(self) -> str:
-        count = max(self.backup.behind_changes, 1)
+        count = self.backup.behind_changes
+        if not count:  # A saved state was lost, and nothing was changed since.
+            return ""
         return ngettext("%(count)d change waits.", "%(count)d changes wait.", count) % {"count": count}
 
     def kept(self) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ STATES: Mapping[Status, State] = MappingProxyType(
             "deleting",
             "wait",
             _("This backup will be deleted."),
-            _("Will be deleted"),
+            _("Backup will be deleted"),
             (Step.UNDO, Step.DELETE_NOW),
         ),
     }

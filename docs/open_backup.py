@@ -91,7 +91,7 @@ def own_part(slots: list[tuple[int, bytes, bytes]], words: str | None, prf: byte
             if kind == 2 and prf is not None:
                 return aes_key_unwrap(derive(prf, "passkey"), wrapped)
     asked = " or ".join(sorted({"--words" if kind == 1 else "--passkey" for kind, _, _ in slots}))
-    sys.exit(f"This backup needs {asked}, and what was given does not open it.")
+    sys.exit(f"This backup needs {asked}; nothing that was given opens it.")
 
 
 def opened(data: bytes, place: Place, keys: dict[int, bytes], words: str | None, prf: bytes | None) -> bytes:
@@ -133,17 +133,17 @@ def opened(data: bytes, place: Place, keys: dict[int, bytes], words: str | None,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("keys", type=Path)
-    parser.add_argument("file", type=Path)
+    for path in ("keys", "file"):
+        parser.add_argument(path, type=Path)
     for key in ("--words", "--passkey"):
         parser.add_argument(key, action="store_true")
     given = parser.parse_args()
     ask = getpass.getpass if sys.stdin.isatty() else lambda _: sys.stdin.readline().rstrip("\r\n")
+    expect(given.keys.is_file() and given.file.is_file(), "KEYS or FILE is not there.")
     words = ask("Words: ") if given.words else None
     prf = base64.urlsafe_b64decode(ask("PRF output: ") + "=") if given.passkey else None  # 43 letters for 32 bytes
     contents = opened(given.file.read_bytes(), place_of(given.file), store_keys(given.keys.read_text()), words, prf)
-    json.loads(contents)  # What is printed is JSON, or nothing is.
-    sys.stdout.buffer.write(contents + b"\n")
+    sys.stdout.buffer.write(contents + b"\n" if json.loads(contents) else b"")  # JSON, or nothing.
 
 
 if __name__ == "__main__":

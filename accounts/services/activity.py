@@ -83,6 +83,8 @@ class Tag(StrEnum):
     BACKUP_KEPT = "backups:backup:kept"
     BACKUP_MOVED = "backups:backup:moved"
     BACKUP_PROTECTED = "backups:backup:protected"
+    BACKUP_UNPROTECTED = "backups:backup:unprotected"
+    BACKUP_REPLACED = "backups:backup:replaced"
     BACKUP_DELETED = "backups:backup:deleted"
     BACKUP_FAILED = "backups:backup:failed"
     BACKUP_BEHIND = "backups:backup:behind"
@@ -179,6 +181,15 @@ TAGS: Mapping[Tag, Line] = {
     Tag.BACKUP_KEPT: Line(_("The backup under %(account)s is kept: deleting it was undone."), "backups", mailed=True),
     Tag.BACKUP_MOVED: Line(_("The backup was moved to %(account)s."), "backups", mailed=True, shown=True),
     Tag.BACKUP_PROTECTED: Line(_("What opens the backup was changed."), "backups", shown=True),
+    Tag.BACKUP_UNPROTECTED: Line(
+        _("The sign-in alone opens the backup from now on, and so can the operator of this server."),
+        "backups",
+        mailed=True,
+        shown=True,
+    ),
+    Tag.BACKUP_REPLACED: Line(
+        _("The backup before it took its place: the one under %(account)s will be deleted."), "backups", mailed=True
+    ),
     Tag.BACKUP_DELETED: Line(_("The backup under %(account)s was deleted."), "backups", mailed=True),
     Tag.BACKUP_FAILED: Line(_("The list could not be backed up."), "backups"),
     Tag.BACKUP_BEHIND: Line(_("The list has not been backed up for a week."), "backups", mailed=True),

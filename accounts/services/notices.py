@@ -11,6 +11,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.dateparse import parse_datetime
 
 from accounts.models import Event, User
 
@@ -28,7 +29,9 @@ def say_goodbye(user: User) -> None:
 
 
 def _send(event: Event) -> None:
-    _tell(event.user, "_".join(event.tag.split(":")[1:]), {"event": event})  # `devices:device:set_up`: device_set_up.
+    until = parse_datetime(str(event.facts.get("until", "")))
+    # `devices:device:set_up`: device_set_up.
+    _tell(event.user, "_".join(event.tag.split(":")[1:]), {"event": event, "until": until})
 
 
 def _tell(user: User, what: str, context: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ _KEPT_BY_UNDO = (
     Tag.PASSKEY_ADDED,
     Tag.PASSKEY_REMOVED,
     Tag.BACKUP_PROTECTED,
+    Tag.BACKUP_UNPROTECTED,
 )
 
 Operation = Callable[[AccountList], AccountList]

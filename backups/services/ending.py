@@ -42,8 +42,13 @@ def off(backup: Backup, *, device: Device | None, at: datetime) -> Backup:
         if row.deletes_at is None:
             row.deletes_at = at + settings.BACKUP_GRACE
             row.save(update_fields=["deletes_at"])
-            activity.record(Tag.BACKUP_OFF, user=row.user, device=device, at=at, facts=finding.account_fact(row))
+            activity.record(Tag.BACKUP_OFF, user=row.user, device=device, at=at, facts=_until(row))
     return row
+
+
+def _until(row: Backup) -> dict[str, object]:
+    """What a line says of a backup on its way out: under which account, and until when there is Undo."""
+    return finding.account_fact(row) | {"until": row.deletes_at.isoformat() if row.deletes_at else ""}
 
 
 def undo(backup: Backup, *, device: Device | None, at: datetime, vault: OpenVault | None = None) -> Backup:
@@ -85,7 +90,7 @@ def _give_way(vault_id: UUID, *, device: Device | None, at: datetime) -> None:
     taking.vault, taking.former_of_id = None, vault_id
     taking.deletes_at = taking.deletes_at or at + settings.BACKUP_GRACE
     taking.save(update_fields=["vault", "former_of", "deletes_at"])
-    activity.record(Tag.BACKUP_OFF, user=taking.user, device=device, at=at, facts=finding.account_fact(taking))
+    activity.record(Tag.BACKUP_REPLACED, user=taking.user, device=device, at=at, facts=_until(taking))
 
 
 def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
@@ -158,7 +163,7 @@ def begins_anew(backup: Backup, *, at: datetime) -> bool:
         if row is not None:
             row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
             row.save(update_fields=["high_water", "deletes_at"])
-            activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=finding.account_fact(row))
+            activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=_until(row))
     return True
 
 

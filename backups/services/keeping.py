@@ -246,7 +246,6 @@ def _is_damaged(one: Generation, cause: Cause, *, at: datetime) -> bool:
         row.saved_at, row.checked_at = (before.made_at, before.checked_at) if before else (None, None)
         row.whole, row.named = (before.whole, before.named) if before else (0, 0)
         row.behind_since = row.behind_since or one.made_at
-        row.behind_changes = max(row.behind_changes, 1)
         row.save(update_fields=_SUMMARY)
         failed(row, cause, at=at)
     return True

@@ -156,7 +156,8 @@ def _swap(
     old.save(update_fields=["vault", "former_of", "deletes_at"])
     new.vault, new.former_of, new.deletes_at = vault.row, None, None
     new.save(update_fields=["vault", "former_of", "deletes_at"])
-    activity.record(Tag.BACKUP_MOVED, user=vault.user, device=vault.device, at=at, facts={"account": masked})
+    facts = {"account": masked, "until": old.deletes_at.isoformat()}
+    activity.record(Tag.BACKUP_MOVED, user=vault.user, device=vault.device, at=at, facts=facts)
     now = _protected(vault, protection, at=at)
     if not making.same(now, accounts.protected_by(protection)):
         making.attempt(new, now, at=at)  # Another browser changed the list while the new one was being kept.
@@ -226,4 +227,5 @@ def _check_protection(accounts: AccountList, protection: Protection) -> None:
 
 
 def _protected(vault: OpenVault, protection: Protection, *, at: datetime) -> AccountList:
-    return vaults.change(vault, lambda accounts: accounts.protected_by(protection), tag=Tag.BACKUP_PROTECTED, at=at)
+    tag = Tag.BACKUP_PROTECTED if protection is Protection.KEY else Tag.BACKUP_UNPROTECTED
+    return vaults.change(vault, lambda accounts: accounts.protected_by(protection), tag=tag, at=at)

@@ -153,6 +153,8 @@ def _account_page(request: VaultRequest, way: Way, backup: Backup | None, *, los
     context = {
         "way": way,
         "known": known,
+        "now": backup.recovery_account if way.moves and backup is not None else None,
+        "leaves": backup if not way.moves and backup is not None and backup.deletes_at is not None else None,
         "known_account": ACCOUNTS[Role(known.role)] if known else "",
         "choices": [(role.value, SIGN_IN_WITH[role]) for role in roles.recovery_roles(type, at)],
         "entries": entries,
@@ -200,6 +202,7 @@ def _protection_page(
         "person": person,
         "proof": proof,
         "circle": circle,
+        "same": way.moves and backup is not None and recovery.holds(person, backup),
         **protection_context(request),
         **_steps(request, 2),
     }
@@ -323,7 +326,9 @@ def under_way(request: VaultRequest) -> HttpResponse:
         return go(request, "backups:status")
     if became != _UNDER_WAY:
         return _led_to(request, became)
-    return page(request, "backups/under_way.html", {})
+    response = page(request, "backups/under_way.html", {})
+    response.headers["Refresh"] = "1"
+    return response
 
 
 @require_safe

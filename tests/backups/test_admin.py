@@ -49,7 +49,7 @@ def test_line_of_a_person_tells_state_provider_times_and_sizes(staff: Visitor, b
     assert " 1 " in line
     assert "bytes" in line or "KB" in line
     ending.off(finding.every(backed_up.user)[0], device=None, at=timezone.now())
-    assert "Will be deleted" in listed(staff, f"{PEOPLE}?q=petra")
+    assert "Backup will be deleted" in listed(staff, f"{PEOPLE}?q=petra")
 
 
 def test_who_has_no_proven_backup_is_one_filter_away(staff: Visitor, backed_up: Visitor) -> None:

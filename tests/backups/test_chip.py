@@ -65,7 +65,7 @@ STATES: list[tuple[dict[str, Any], str, str, bool]] = [
     ({"checked_at": AT - timedelta(days=42)}, "Backed up Checked 42 days ago", "chip chip-wait", False),
     (
         {"deletes_at": AT + timedelta(hours=24)},
-        "Will be deleted Wednesday, 14:02 UTC",
+        "Backup will be deleted Wednesday, 14:02 UTC",
         "chip chip-wait",
         False,
     ),

@@ -98,7 +98,7 @@ def test_reader_opens_a_real_file_of_every_protection_by_every_key(mode: str, tm
 @pytest.mark.row("A34")
 def test_reader_says_what_is_wrong_and_prints_nothing_else(tmp_path: Path) -> None:
     file = stored(tmp_path, NAME.path, MODES["both"].file)
-    needs = b"This backup needs --passkey or --words, and what was given does not open it.\n"
+    needs = b"This backup needs --passkey or --words; nothing that was given opens it.\n"
     cases: list[tuple[bytes, str, tuple[str, ...], str, bytes]] = [
         (MODES["both"].file, NAME.path, (), "", needs),
         (MODES["both"].file, NAME.path, ("--words",), "other words", needs),

@@ -479,7 +479,7 @@ def test_going_back_to_the_former_account_takes_the_open_list_and_a_fresh_sign_i
     assert present is not None
     assert present.pk == (old.pk if who == "fresh" else new.pk)
     assert answer.status_code == 303
-    assert Event.objects.filter(tag=Tag.BACKUP_OFF).count() == (1 if who == "fresh" else 0)
+    assert Event.objects.filter(tag=Tag.BACKUP_REPLACED).count() == (1 if who == "fresh" else 0)
 
 
 def test_smaller_list_is_confirmed_where_the_list_is_open(android: Visitor, backup: Backup) -> None:

@@ -108,7 +108,7 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
     at = timezone.now()
     context: dict[str, Any] = {
         "entry": described(entry),
-        "again": acts(entry),
+        "acts": acts(entry),
         "code": code,
         "row": rows.values(entry, code),
         "now": f"{at.timestamp():.3f}",

@@ -40,7 +40,7 @@ def _checklist(request: VaultRequest, there: Entry | None = None) -> HttpRespons
     done = [entry for entry in accounts if entry.needs is None and entry.identity and (entry.signed_in or 0) > since]
     onward = _onward(request)
     context: dict[str, Any] = {
-        "waiting": [{"entry": described(entry), "again": acts(entry)} for entry in accounts if entry.waits],
+        "waiting": [{"entry": described(entry), "acts": acts(entry)} for entry in accounts if entry.waits],
         "done": [described(entry) for entry in done],
         "there": None if there is None else described(there),
         "later": onward or reverse("accounts:list"),

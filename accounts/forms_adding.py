@@ -239,19 +239,22 @@ class ConfirmForm(_Yes):
         error_messages={"required": _("Choose one of the two.")},
     )
 
-    def __init__(self, *args: Any, waiting: Waiting, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, waiting: Waiting, is_named: bool = False, **kwargs: Any) -> None:
         initial = {"issuer": waiting.issuer, "name": waiting.name, "keep": self.BOTH}
         own_factor = frozenset([waiting.id] if waiting.is_own_factor else ())
         super().__init__(*args, own_factor=own_factor, **{**kwargs, "initial": initial})
         self._id = waiting.id
         if waiting.relation is not Relation.CLASH:
             del self.fields["keep"]
+        if is_named:  # It has its names in the list, and keeps them.
+            del self.fields["issuer"], self.fields["name"]
 
     def choice(self) -> Choice:
         """The account under its names, or none."""
         if self.cleaned_data.get("keep") == self.NEITHER:
             return Choice(frozenset())
-        return Choice(frozenset([self._id]), {self._id: (self.cleaned_data["issuer"], self.cleaned_data["name"])})
+        named = (self.cleaned_data["issuer"], self.cleaned_data["name"]) if "name" in self.fields else None
+        return Choice(frozenset([self._id]), {} if named is None else {self._id: named})
 
 
 class ChooseForm(_Yes):

@@ -21,6 +21,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import get_language
 
 from accounts import chips, filling, http, rows
 from accounts.chips import Chip
@@ -125,9 +126,16 @@ def context(
         "csrf_token": csrf,
         "ahead": int(settings.CODES_AHEAD.total_seconds()),
         "version": request.vault.row.version,
+        "again": "" if query else _again(sum(entry.waits for entry in accounts.entries), get_language() or ""),
         "every": settings.LOOK_EVERY.total_seconds(),
         **of_news(told),
     }
+
+
+@lru_cache(maxsize=64)
+def _again(waiting: int, language: str) -> str:
+    """The line that leads to the accounts that came back by their name, and counts them; empty where none waits."""
+    return render_to_string("accounts/_again_line.html", {"waiting": waiting}) if waiting else ""
 
 
 def of_news(told: News) -> dict[str, Any]:
@@ -145,14 +153,16 @@ class Shape(NamedTuple):
     others: bool
     several: bool
     chip: bool
+    again: bool
     demo: bool
 
     @classmethod
     def of(cls, user: User, context: Mapping[str, Any]) -> Shape:
         """The shape of a person's page."""
         pinned, others, several = bool(context["pinned"]), bool(context["others"]), context["count"] > 1
-        chip = bool(context["chip"])
-        return cls(Manner.of(user), user.theme, bool(user.time_zone), pinned, others, several, chip, settings.DEMO)
+        chip, again = bool(context["chip"]), bool(context["again"])
+        manner, zone_known = Manner.of(user), bool(user.time_zone)
+        return cls(manner, user.theme, zone_known, pinned, others, several, chip, again, settings.DEMO)
 
 
 def fits(request: HttpRequest, context: Mapping[str, Any]) -> bool:
@@ -168,7 +178,7 @@ def filled(user: User, context: Mapping[str, Any]) -> str:
 
 
 _MARKS = filling.marks(
-    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip"),
+    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip", "again"),
 )
 
 
@@ -190,6 +200,7 @@ def _filler(shape: Shape) -> Filler:
         **_MARKS,
         "list_is_open": True,
         "chip": _MARKS["chip"] if shape.chip else "",
+        "again": _MARKS["again"] if shape.again else "",
         "pinned": _MARKS["pinned"] if shape.pinned else "",
         "others": _MARKS["others"] if shape.others else "",
         "count": 2 if shape.several else 1,

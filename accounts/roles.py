@@ -129,6 +129,11 @@ def configured(role: Role) -> bool:
     return role in settings.WAYS
 
 
+def setting(role: Role) -> str:
+    """The setting by which the operator names a provider for a role."""
+    return f"ROLE_{role.value.upper()}_CLIENT_ID"
+
+
 def any_configured() -> bool:
     """Whether this server has a provider for any role that keeps backups."""
     return any(row.keeps_backups and configured(role) for role, row in ROLES.items())

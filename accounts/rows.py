@@ -24,7 +24,8 @@ from accounts.filling import Filler
 from accounts.models import User
 from accounts.services.codes import Code
 from accounts.templatetags.look import tile_letter, tile_number
-from accounts.vault.entry import Entry, Type
+from accounts.vault import entry as core
+from accounts.vault.entry import Entry, Needs, Type
 
 COMMON_PERIOD = 30  # The period of the ring in the bar, in seconds; an account with another one has its own ring.
 _NO_ID = "0" * 32  # Stands in addresses, where a mark does not fit.
@@ -55,6 +56,8 @@ class Kind(NamedTuple):
     name: bool
     opened: bool  # Its page stands beside the list.
     signed_in: bool  # Somebody signed in to it.
+    needs: str  # A word for what brings its code back; empty where it has one.
+    dated: bool  # Its counter is of a backup.
 
     @classmethod
     def of(cls, entry: Entry, code: Code | None, opened: str) -> Kind:
@@ -63,7 +66,19 @@ class Kind(NamedTuple):
         own_ring = code is not None and not counter and code.period != COMMON_PERIOD
         signed_in = entry.signed_in is not None
         named = bool(entry.issuer), bool(entry.name)
-        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in)
+        needs, dated = needs_of(entry), counter and entry.as_of is not None
+        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in, needs, dated)
+
+
+def needs_of(entry: Entry) -> str:
+    """What an account that came back by its name says: "sign_in", "scan" or "organization" (its QR code), "kept"."""
+    if entry.needs is None:
+        return ""
+    if entry.needs is Needs.KEPT:
+        return "kept"
+    if entry.needs is Needs.SIGN_IN and entry.signs_in:
+        return "sign_in"
+    return "organization" if entry.kind is core.Kind.WORK else "scan"
 
 
 def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, object]:
@@ -96,6 +111,7 @@ def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str)
         "next_one": digits[width : width + half],
         "next_two": digits[width + half : 2 * width],
         "signed_in": _day(entry.signed_in) if entry.signed_in is not None else "",
+        "as_of": _day(entry.as_of) if entry.as_of is not None else "",
     }
 
 
@@ -113,7 +129,7 @@ def _day(second: int) -> str:
 _MARKS = filling.marks(
     (
         *("issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
-        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "both", "csrf", "signed_in"),
+        *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "both", "csrf", "signed_in", "as_of"),
     )
 ) | {"id": _NO_ID}
 

@@ -8,6 +8,7 @@ from accounts.converters import EntryId
 from accounts.views import (
     accounts,
     adding,
+    again,
     approvals,
     deletion,
     devices,
@@ -65,6 +66,9 @@ urlpatterns = [
     path("accounts/add/link/", adding.link, name="add-link"),
     path("accounts/add/hand/", adding.hand, name="add-hand"),
     path("accounts/add/<uuid:draft_id>/", adding.confirm, name="add-confirm"),
+    path("accounts/again/", again.index, name="again"),
+    path("accounts/again/<entry:entry_id>/sign-in/", again.sign_in, name="again-sign-in"),
+    path("accounts/again/<entry:entry_id>/keep/", again.keep, name="again-keep"),
     path("accounts/<entry:entry_id>/", accounts.account, name="account"),
     path("accounts/<entry:entry_id>/edit/", accounts.edit, name="edit"),
     path("accounts/<entry:entry_id>/pin/", accounts.pin, name="pin"),

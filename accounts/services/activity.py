@@ -50,6 +50,9 @@ class Tag(StrEnum):
     ENTRY_PUT_BACK = "lists:entry:put_back"
     ENTRY_DELETED = "lists:entry:deleted"
     ENTRY_COUNTED = "lists:entry:counted"
+    ENTRY_SIGNED_IN = "lists:entry:signed_in"
+    ENTRY_SCANNED = "lists:entry:scanned"
+    ENTRY_KEPT = "lists:entry:kept"
     LIST_ORDERED = "lists:list:ordered"
     LIST_UNDONE = "lists:list:undone"
     LIST_MENDED = "lists:list:mended"
@@ -138,6 +141,9 @@ TAGS: Mapping[Tag, Line] = {
     Tag.ENTRY_PUT_BACK: Line(_("An account was put back from Trash."), "list"),
     Tag.ENTRY_DELETED: Line(_("An account was deleted for good."), "list"),
     Tag.ENTRY_COUNTED: Line(_("A counter account gave its next code."), "list"),
+    Tag.ENTRY_SIGNED_IN: Line(_("You signed in to an account that came back by its name."), "list", undone=True),
+    Tag.ENTRY_SCANNED: Line(_("An account that came back by its name has a code again."), "list"),
+    Tag.ENTRY_KEPT: Line(_("An account that came back by its name is kept so, without a code."), "list", undone=True),
     Tag.LIST_ORDERED: Line(_("The order of the list was changed."), "list", undone=True),
     Tag.LIST_UNDONE: Line(_("A change of the list was undone."), "list"),
     Tag.LIST_MENDED: Line(_("The list was damaged; its last good state was put back."), "list", mailed=True),

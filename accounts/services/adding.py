@@ -27,6 +27,7 @@ from accounts.services.vaults import OpenVault
 from accounts.vault import encoding, formats, keys, qr, uri
 from accounts.vault.entry import DEFAULT_DIGITS, DEFAULT_PERIOD, LARGEST_COUNTER, Algorithm, Entry, Kind, Type
 from accounts.vault.errors import (
+    AlreadyListed,
     Damaged,
     Note,
     ParseError,
@@ -134,7 +135,8 @@ class Waiting:
 class Preview:
     """What waits for a yes, what could not be taken, and until when it is kept.
 
-    With `is_signed_in` it is the code of an account that was signed in to: one account, of a kind of its own.
+    With `is_signed_in` it is the code of an account that was signed in to: one account, of a kind of its own. With
+    `entry_id` it is the code of that account of the list, which came back by its name.
     """
 
     way: Way
@@ -144,6 +146,7 @@ class Preview:
     forbidden: tuple[Forbidden, ...]
     ends_at: datetime
     is_signed_in: bool = False
+    entry_id: str = ""
 
     @property
     def addable(self) -> tuple[Waiting, ...]:
@@ -169,12 +172,19 @@ class Choice:
 
 @sensitive_variables()
 def from_pictures(
-    vault: OpenVault, pictures: Sequence[tuple[str, bytes]], *, at: datetime, proof: UUID | None = None
+    vault: OpenVault,
+    pictures: Sequence[tuple[str, bytes]],
+    *,
+    at: datetime,
+    proof: UUID | None = None,
+    entry_id: str = "",
 ) -> UUID:
     """Read the QR codes of pictures (file name, bytes) and hold their accounts; parts of an export are joined.
 
     A picture that cannot be read is a problem at its name. With `proof` it is the code of the account that was signed
-    in to. Raises NothingTaken, Full, TooCostly, ParseError (TOO_MANY_PICTURES); with `proof` Several and NotProven too.
+    in to, with `entry_id` that of an account of the list that came back by its name. Raises NothingTaken, Full,
+    TooCostly, ParseError (TOO_MANY_PICTURES); with `proof` Several and NotProven too, with `entry_id` Several,
+    NotListed and AlreadyListed.
     """
     if len(pictures) > MOST_PICTURES:
         raise ParseError(Reason.TOO_MANY_PICTURES, found=len(pictures), allowed=MOST_PICTURES)
@@ -188,18 +198,18 @@ def from_pictures(
             texts |= dict.fromkeys(qr.read(data))
         except VaultError as error:
             problems.append(Problem.of(name, error))
-    return _hold(vault, tuple(texts), problems, Way.PICTURE, at, proof)
+    return _hold(vault, tuple(texts), problems, Way.PICTURE, at, proof, entry_id)
 
 
 @sensitive_variables()
-def from_text(vault: OpenVault, text: str, *, at: datetime, proof: UUID | None = None) -> UUID:
-    """Read links, one a line, and hold their accounts. Raises NothingTaken, Full, TooCostly; `proof` as above."""
-    return _hold(vault, text, [], Way.LINK, at, proof)
+def from_text(vault: OpenVault, text: str, *, at: datetime, proof: UUID | None = None, entry_id: str = "") -> UUID:
+    """Read links, one a line, and hold their accounts. Raises NothingTaken, Full, TooCostly; the others as above."""
+    return _hold(vault, text, [], Way.LINK, at, proof, entry_id)
 
 
 @sensitive_variables()
-def by_hand(vault: OpenVault, typed: Typed, *, at: datetime, proof: UUID | None = None) -> UUID:
-    """Hold the account that was typed. Raises ParseError, policy.Refused, Full; `proof` as above."""
+def by_hand(vault: OpenVault, typed: Typed, *, at: datetime, proof: UUID | None = None, entry_id: str = "") -> UUID:
+    """Hold the account that was typed. Raises ParseError, policy.Refused, Full; the others as above."""
     secret, notes = uri.secret_from_text(typed.secret)
     issuer, name, _ = uri.names_from_label("", typed.label)
     entry = Entry.new(
@@ -214,7 +224,8 @@ def by_hand(vault: OpenVault, typed: Typed, *, at: datetime, proof: UUID | None 
         counter=typed.counter,
     )
     policy.require(vault.user, Act.ADD, entry)
-    return _kept(vault, _Document(Way.HAND, Format.OTPAUTH, (Found(entry, notes, 1),), proof=proof), at)
+    found = (Found(entry, notes, 1),)
+    return _kept(vault, _Document(Way.HAND, Format.OTPAUTH, found, proof=proof, entry_id=entry_id), at)
 
 
 @sensitive_variables()
@@ -225,6 +236,7 @@ def _hold(
     way: Way,
     at: datetime,
     proof: UUID | None,
+    entry_id: str,
 ) -> UUID:
     try:
         result = formats.read(given) if isinstance(given, str) else formats.read_texts(given)
@@ -246,7 +258,8 @@ def _hold(
         if not problems and not forbidden:
             problems.append(Problem(1, Reason.NOTHING_IN_IT))
         raise NothingTaken(tuple(problems), tuple(forbidden))
-    return _kept(vault, _Document(way, result.format, tuple(found), tuple(problems), tuple(forbidden), proof), at)
+    document = _Document(way, result.format, tuple(found), tuple(problems), tuple(forbidden), proof, entry_id)
+    return _kept(vault, document, at)
 
 
 @sensitive_variables()
@@ -254,10 +267,13 @@ def _kept(vault: OpenVault, document: _Document, at: datetime) -> UUID:
     if document.proof is not None:
         document = _as_signed_in(vault, document, document.proof, at)
     accounts = vaults.read(vault)
-    entries = [found.entry for found in document.found]
-    compared = accounts.compare_many(entries)
-    new = [entry for entry, found in zip(entries, compared, strict=True) if found.relation is not Relation.SAME]
-    _added(accounts, new)
+    if document.entry_id:
+        document = _as_brought_back(vault, document, accounts.get(document.entry_id))
+    else:
+        entries = [found.entry for found in document.found]
+        compared = accounts.compare_many(entries)
+        new = [entry for entry, found in zip(entries, compared, strict=True) if found.relation is not Relation.SAME]
+        _added(accounts, new)
     try:
         draft = vaults.hold(vault, document.to_json(), kind=Draft.Kind.ADD, at=at)
     except (
@@ -282,6 +298,18 @@ def _as_signed_in(vault: OpenVault, document: _Document, proof: UUID, at: dateti
     return replace(document, found=(replace(found, entry=entry),))
 
 
+def _as_brought_back(vault: OpenVault, document: _Document, back: Entry) -> _Document:
+    """The one account as that of the list which it is the code of: of what was read the key and its settings count."""
+    if not back.scans:
+        raise AlreadyListed(back)
+    if len(document.found) != 1:
+        raise Several
+    found = document.found[0]
+    entry = signing.checked_code(replace(found.entry, kind=back.kind, issuer=back.issuer, name=back.name))
+    policy.require(vault.user, Act.ADD, entry)
+    return replace(document, found=(replace(found, entry=entry),))
+
+
 def _added(accounts: AccountList, new: Iterable[Entry]) -> AccountList:
     """The list with all of them. Raises Full where `add_many` says TooLarge for their number."""
     entries = tuple(new)
@@ -302,7 +330,8 @@ def _size(accounts: AccountList) -> int:
 
 @sensitive_variables()
 def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collection[Secret] = ()) -> Preview:
-    """What waits under this draft, beside the list as it stands now. Raises DraftGone.
+    """What waits under this draft, beside the list as it stands now. Raises DraftGone, and NotListed where it is the
+    code of an account that is in the list no more.
 
     `own_seeds` are the keys of the person's own second factor, by which it is known among them.
 
@@ -312,8 +341,13 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collec
     document = _Document.of_json(vaults.look(vault, draft_id, kind=Draft.Kind.ADD, at=at))
     ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
     accounts = vaults.read(vault)
-    compared = accounts.compare_many(found.entry for found in document.found)
     alone = len(document.found) == 1
+    beside = accounts
+    if document.entry_id:  # Whose code it is, that account has its name, and is no other one.
+        beside = replace(accounts, entries=tuple(one for one in accounts.entries if one.id != document.entry_id))
+    compared = beside.compare_many(found.entry for found in document.found)
+    if document.entry_id and not accounts.get(document.entry_id).scans:  # Another browser was quicker.
+        compared = (Comparison(Relation.SAME, accounts.get(document.entry_id)),)
     if document.proof is not None:
         there = signing.listed(accounts, document.found[0].entry.identity)
         compared = compared if there is None else (Comparison(Relation.SAME, there),)
@@ -350,6 +384,7 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collec
         document.forbidden,
         ends_at,
         document.proof is not None,
+        document.entry_id,
     )
 
 
@@ -381,8 +416,11 @@ def _listed(entry: Entry | None) -> Listed | None:
 def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) -> int:
     """Add what the person chose, all or none, once: of two clicks one does it. Returns how many.
 
-    Raises DraftGone, policy.Refused, AlreadyListed, ParseError (a name), Full, TooLarge, and NotProven where the
-    sign-in it belongs to is too old or used; then nothing has changed and the draft still waits.
+    A code of an account that came back by its name goes to that account, which keeps all else.
+
+    Raises DraftGone, policy.Refused, AlreadyListed, ParseError (a name), Full, TooLarge, NotProven where the sign-in
+    it belongs to is too old or used, and NotListed where that account is; then nothing has changed and the draft still
+    waits.
     """
     document = _Document.of_json(vaults.take(vault, draft_id, kind=Draft.Kind.ADD, at=at))
     alone = len(document.found) == 1
@@ -403,6 +441,8 @@ def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) ->
         chosen = [signing.bound(entry, who) for entry in chosen]
 
     def added(accounts: AccountList) -> AccountList:
+        if document.entry_id:
+            return accounts.with_code(document.entry_id, _counted(accounts, chosen[0], shown=alone))
         for entry in chosen:
             signing.check_new(accounts, entry)
         return _added(accounts, [_counted(accounts, entry, shown=alone) for entry in chosen])
@@ -410,7 +450,7 @@ def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) ->
     vaults.change(
         vault,
         added,
-        tag=Tag.ENTRY_ADDED,
+        tag=Tag.ENTRY_SCANNED if document.entry_id else Tag.ENTRY_ADDED,
         at=at,
         facts={"count": len(chosen), "draft": str(draft_id)},
     )
@@ -437,7 +477,8 @@ def renew(vault: OpenVault, draft_id: UUID, *, at: datetime) -> UUID:
 def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
     """Whether this person said yes to a draft that is gone: the second of two clicks, or the way back to its page."""
     since = at - 2 * settings.DRAFT_KEPT
-    return vault.user.events.filter(at__gte=since, tag=Tag.ENTRY_ADDED, facts__draft=str(draft_id)).exists()
+    tags = (Tag.ENTRY_ADDED, Tag.ENTRY_SCANNED)
+    return vault.user.events.filter(at__gte=since, tag__in=tags, facts__draft=str(draft_id)).exists()
 
 
 # -- The draft's document ---------------------------------------------------------------------------------------------
@@ -453,10 +494,12 @@ class _Document:
     problems: tuple[Problem, ...] = ()
     forbidden: tuple[Forbidden, ...] = ()
     proof: UUID | None = None  # Of the sign-in to the account whose code this is.
+    entry_id: str = ""  # Of the account of the list whose code this is.
 
     @sensitive_variables()
     def to_json(self) -> dict[str, Any]:
-        return ({} if self.proof is None else {"proof": str(self.proof)}) | {
+        of = ({"proof": str(self.proof)} if self.proof else {}) | ({"of": self.entry_id} if self.entry_id else {})
+        return of | {
             "v": _VERSION,
             "way": self.way.value,
             "format": self.format.value,
@@ -488,4 +531,5 @@ class _Document:
             problems=tuple(Problem(row["place"], Reason(row["reason"]), row["facts"]) for row in document["problems"]),
             forbidden=tuple(Forbidden(row["place"], row["sentence"]) for row in document["forbidden"]),
             proof=UUID(document["proof"]) if "proof" in document else None,
+            entry_id=document.get("of", ""),
         )

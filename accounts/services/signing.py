@@ -58,15 +58,29 @@ def bound(entry: Entry, who: Identity) -> Entry:
     seconds; and NotProven where it is a personal one and the sign-in was not: a work or school account is in backups by
     name alone.
     """
+    checked_code(entry)
+    if role_of(entry) is not (Role.ENTRA if who.role == Role.ENTRA else Role.MICROSOFT):
+        raise NotProven
+    return replace(entry, identity=_stands_for(who), signed_in=vaults.seconds(who.signed_in_at))
+
+
+def role_of(entry: Entry) -> Role:
+    """The role by which somebody signs in to an account: a work or school one, or a personal one."""
+    return Role.ENTRA if entry.kind is Kind.WORK else Role.MICROSOFT
+
+
+def _stands_for(who: Identity) -> core.Identity:
+    return core.Identity(role=str(who.role), issuer=who.issuer, uid=who.uid)
+
+
+def checked_code(entry: Entry) -> Entry:
+    """The entry, if its code is one that its kind may have. Raises ParseError."""
     if entry.kind is Kind.PERSONAL_CODE:
         if entry.secret is None:
             raise ParseError(Reason.NO_SECRET)
         if (entry.type, entry.period) != _PERSONAL:
             raise ParseError(Reason.NOT_PERSONAL)
-    if (entry.kind is Kind.WORK) is not (who.role == Role.ENTRA):
-        raise NotProven
-    stands_for = core.Identity(role=str(who.role), issuer=who.issuer, uid=who.uid)
-    return replace(entry, identity=stands_for, signed_in=vaults.seconds(who.signed_in_at))
+    return entry
 
 
 def listed(accounts: AccountList, who: Identity | core.Identity | None) -> Entry | None:
@@ -113,3 +127,49 @@ def was_added(vault: OpenVault, proof_id: UUID, *, at: datetime) -> bool:
     """Whether this person said yes to a proof that is spent: the second of two clicks, or the way back to its page."""
     since = at - 2 * settings.DRAFT_KEPT
     return vault.user.events.filter(at__gte=since, tag=Tag.ENTRY_ADDED, facts__proof=str(proof_id)).exists()
+
+
+# -- Accounts that came back by their name ----------------------------------------------------------------------------
+
+
+def expected(entry: Entry) -> bytes:
+    """Who must come back for an account: whoever it stands for, or the one of its name where nobody is known."""
+    who = entry.identity
+    return identity.name_tag(entry.name) if who is None else identity.tag(who.issuer, who.uid)
+
+
+@sensitive_variables()
+@transaction.atomic
+def sign_in_again(vault: OpenVault, proof_id: UUID, entry_id: str, *, at: datetime) -> bool:
+    """Spend the sign-in to an account that came back by name: it waits no more, and has no code by that.
+
+    Returns whether it waited until now. Raises NotProven, NotListed, TooLarge, and AlreadyListed where another account
+    stands for whoever signed in; then nothing has changed and the proof still serves.
+    """
+    who = identity.spend(proof_id, user=vault.user, purpose=Purpose.ACCOUNT_RETURN, target=entry_id, at=at)
+    signed_in_at = vaults.seconds(who.signed_in_at)
+    return _changed(
+        vault,
+        lambda accounts: accounts.signed_in(entry_id, _stands_for(who), signed_in_at),
+        tag=Tag.ENTRY_SIGNED_IN,
+        at=at,
+    )
+
+
+def keep_name(vault: OpenVault, entry_id: str, *, at: datetime) -> bool:
+    """Let an account that came back by name wait no more: it is kept so. Whether it waited. Raises NotListed."""
+    return _changed(vault, lambda accounts: accounts.by_name_only(entry_id), tag=Tag.ENTRY_KEPT, at=at)
+
+
+def _changed(vault: OpenVault, operation: vaults.Operation, *, tag: Tag, at: datetime) -> bool:
+    """Whether it was this that changed the list: of two clicks one did, and only that one can be undone."""
+    changed = False
+
+    def applied(accounts: AccountList) -> AccountList:
+        nonlocal changed
+        after = operation(accounts)
+        changed = after is not accounts
+        return after
+
+    vaults.change(vault, applied, tag=tag, at=at)
+    return changed

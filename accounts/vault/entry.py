@@ -138,6 +138,28 @@ class Entry:
         return replace(self, issuer=issuer.strip(), name=name.strip())
 
     @property
+    def waits(self) -> bool:
+        """Whether it came back by its name only, and waits for its person: to sign in, or to scan."""
+        return self.needs is Needs.SIGN_IN or self.needs is Needs.SCAN
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether it is one that a sign-in at its provider brings back."""
+        return self.needs is not None and self.kind is not Kind.THIRD_PARTY
+
+    @property
+    def scans(self) -> bool:
+        """Whether it takes a code: it has none, and is one that has, or once had, its code by a scan.
+
+        A personal account with a code may: the sign-in to it brought back whom it stands for, and no code.
+        """
+        if self.secret is not None:
+            return False
+        if self.kind is Kind.PERSONAL_CODE or self.needs is Needs.SCAN:
+            return True
+        return self.needs is not None and self.kind is not Kind.PERSONAL_PASSWORDLESS
+
+    @property
     def called(self) -> tuple[str, str]:
         """Issuer and name as they are compared: NFC, trimmed, case-folded."""
         return folded(self.issuer), folded(self.name)

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from accounts.vault.encoding import canonical, trusted
-from accounts.vault.entry import LARGEST_COUNTER, Entry, Type, tidy_note
+from accounts.vault.entry import LARGEST_COUNTER, Entry, Identity, Needs, Type, tidy_note
 from accounts.vault.errors import (
     AlreadyListed,
     Damaged,
@@ -150,10 +150,7 @@ class AccountList:
         Raises NotListed, ParseError, TooLarge, and AlreadyListed when it would become the same as another one.
         """
         renamed = self.get(id).renamed(issuer=issuer, name=name)
-        for other in self.entries:
-            if other.id != id and other.same_as(renamed):
-                raise AlreadyListed(other)
-        return self._with(renamed).checked()
+        return self._with(self._unlike_others(renamed)).checked()
 
     def note(self, id: str, text: str) -> AccountList:
         """The list with another note on an account. Raises NotListed, ParseError, TooLarge."""
@@ -162,6 +159,45 @@ class AccountList:
     def pin(self, id: str, pinned: bool) -> AccountList:
         """The list with an account pinned or not. Its place stays. Raises NotListed, TooLarge."""
         return self._with(replace(self.get(id), pinned=pinned)).checked()
+
+    def signed_in(self, id: str, identity: Identity, at: int) -> AccountList:
+        """The list with an account that came back by name, signed in to at an instant: it waits no more.
+
+        This very list where it waits no more already. Raises NotListed, TooLarge, and AlreadyListed where another one
+        stands for the same at its provider.
+        """
+        entry = self.get(id)
+        if entry.needs is None:
+            return self
+        there = self.standing_for(identity.issuer, identity.uid)
+        if there is not None and there.id != id:
+            raise AlreadyListed(there)
+        return self._with(replace(entry, identity=identity, signed_in=at, needs=None)).checked()
+
+    def with_code(self, id: str, code: Entry) -> AccountList:
+        """The list with the key and the code settings of `code` on an account that came back by name: all else stays.
+
+        Raises NotListed, TooLarge, and AlreadyListed where it has a code, or would become the same as another one.
+        """
+        entry = self.get(id)
+        if not entry.scans:
+            raise AlreadyListed(entry)
+        coded = replace(
+            entry,
+            secret=code.secret,
+            type=code.type,
+            algorithm=code.algorithm,
+            digits=code.digits,
+            period=code.period,
+            counter=code.counter,
+            needs=None,
+        )
+        return self._with(self._unlike_others(coded)).checked()
+
+    def by_name_only(self, id: str) -> AccountList:
+        """The list with an account that waits for nothing any more: its name is kept. Raises NotListed."""
+        entry = self.get(id)
+        return self._with(replace(entry, needs=Needs.KEPT)) if entry.waits else self
 
     def move(self, id: str, place: int) -> AccountList:
         """The list with an account at another place, counted from 0; beyond the ends is the end. Raises NotListed."""
@@ -219,14 +255,14 @@ class AccountList:
         return self if len(kept) == len(self.trash) else replace(self, trash=kept)
 
     def next_counter(self, id: str) -> AccountList:
-        """The list with a counter account one further, once its code was taken.
+        """The list with a counter account one further, once its code was taken: from then on it is of now.
 
         Raises NotListed, and ParseError for an account without a counter or at the last one (2^63 − 1).
         """
         entry = self.get(id)
         if entry.type is not Type.HOTP or entry.secret is None:
             raise ParseError(Reason.NOT_A_COUNTER)
-        return self._with(replace(entry, counter=entry.counter + 1)).checked()
+        return self._with(replace(entry, counter=entry.counter + 1, as_of=None)).checked()
 
     def counted_on(self, by: int) -> AccountList:
         """The list with every counter so much further, Trash included: where states were lost that gave codes."""
@@ -334,6 +370,13 @@ class AccountList:
                 return place
         raise NotListed
 
+    def _unlike_others(self, changed: Entry) -> Entry:
+        """This account, if no other one is the same. Raises AlreadyListed."""
+        for other in self.entries:
+            if other.id != changed.id and other.same_as(changed):
+                raise AlreadyListed(other)
+        return changed
+
     def _with(self, changed: Entry) -> AccountList:
         return replace(self, entries=tuple(changed if entry.id == changed.id else entry for entry in self.entries))
 
@@ -358,10 +401,13 @@ def _further(entry: Entry, by: int) -> Entry:
 
 
 def higher_counter(entry: Entry, other: Entry | None) -> Entry:
-    """The entry, its counter no lower than that of another state of it: so undo, restore and merge choose."""
+    """The entry, its counter no lower than that of another state of it: so undo, restore and merge choose.
+
+    Of when a counter is, comes with it.
+    """
     if other is None or entry.type is not Type.HOTP or other.counter <= entry.counter:
         return entry
-    return replace(entry, counter=other.counter)
+    return replace(entry, counter=other.counter, as_of=other.as_of)
 
 
 class _Names:

@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import list_page, rows, sentences
+from accounts import list_page, roles, rows, sentences
 from accounts.forms import EntryForm
 from accounts.http import VaultRequest, View, changing, go, page, said, vault_required
 from accounts.sentences import sentence
-from accounts.services import activity, policy, vaults
+from accounts.services import activity, policy, signing, vaults
 from accounts.services import codes as codes_service
 from accounts.services.activity import Tag
 from accounts.services.codes import Code
@@ -108,6 +108,7 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
     at = timezone.now()
     context: dict[str, Any] = {
         "entry": described(entry),
+        "acts": acts(entry),
         "code": code,
         "row": rows.values(entry, code),
         "now": f"{at.timestamp():.3f}",
@@ -137,8 +138,25 @@ def described(entry: Entry) -> dict[str, Any]:
         "digits": entry.digits,
         "period": entry.period,
         "counter": entry.counter,
+        "as_of": _moment(entry.as_of),
         "added": _moment(entry.added),
         "signed_in": _moment(entry.signed_in),
+    }
+
+
+def acts(entry: Entry) -> dict[str, Any]:
+    """What a page says of an account that came back by its name: what it needs, and which ways there are to that.
+
+    A sign-in for which this server has no provider is offered nowhere; `setting` is what its operator would set.
+    """
+    role = signing.role_of(entry)
+    configured = roles.configured(role)
+    return {
+        "needs": rows.needs_of(entry),
+        "waits": entry.waits,
+        "signs_in": entry.signs_in and configured,
+        "scans": entry.scans,
+        "setting": roles.setting(role) if entry.waits and entry.signs_in and not configured else "",
     }
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from allauth.core.internal import ratelimit
 from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY
 from django import forms
-from django.http import HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -30,8 +30,10 @@ from accounts.services.adding import Forbidden, Full, NothingTaken, Preview, Wai
 from accounts.services.codes import Code
 from accounts.services.identity import NotProven
 from accounts.services.signing import Several
-from accounts.vault.errors import AlreadyListed, ParseError, Problem, TooLarge, VaultError
+from accounts.vault.entry import Entry
+from accounts.vault.errors import AlreadyListed, NotListed, ParseError, Problem, TooLarge, VaultError
 from accounts.vault.formats import Format
+from accounts.views.accounts import described
 
 _MOST_FAULTS = 10  # Told one by one above a form; what is beyond is counted.
 _PHONES = frozenset({DeviceType.IOS, DeviceType.ANDROID})
@@ -86,7 +88,7 @@ def picture(request: VaultRequest) -> HttpResponse:
             request,
             "take" if taken else "picture",
             form,
-            lambda at: adding.from_pictures(request.vault, pictures, at=at, proof=signed_in_by(request)),
+            lambda at: adding.from_pictures(request.vault, pictures, at=at, **_whose(request)),
             field="pictures",
             many=len(pictures) > 1,
         )
@@ -101,12 +103,12 @@ def link(request: VaultRequest) -> HttpResponse:
     """Read links that were typed, pasted or dropped, one a line."""
     form = LinkForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        text, proof = form.cleaned_data["link"], signed_in_by(request)
+        text = form.cleaned_data["link"]
         return _held(
             request,
             "link",
             form,
-            lambda at: adding.from_text(request.vault, text, at=at, proof=proof),
+            lambda at: adding.from_text(request.vault, text, at=at, **_whose(request)),
             field="link",
             many="\n" in text,
         )
@@ -121,24 +123,30 @@ def hand(request: VaultRequest) -> HttpResponse:
     """An account typed by hand. A link in place of the key is taken as the link it is."""
     form = HandForm(request.POST if request.method == "POST" else None, initial=_as_called(request))
     if form.is_valid():
-        typed, proof = form.typed(), signed_in_by(request)
+        typed = form.typed()
         if typed.secret.lower().startswith(_LINKS):
             return _held(
                 request,
                 "hand",
                 form,
-                lambda at: adding.from_text(request.vault, typed.secret, at=at, proof=proof),
+                lambda at: adding.from_text(request.vault, typed.secret, at=at, **_whose(request)),
                 field="secret",
             )
         return _held(
-            request, "hand", form, lambda at: adding.by_hand(request.vault, typed, at=at, proof=proof), field="label"
+            request,
+            "hand",
+            form,
+            lambda at: adding.by_hand(request.vault, typed, at=at, **_whose(request)),
+            field="label",
         )
     return _ways(request, "hand", form)
 
 
 def _as_called(request: VaultRequest) -> dict[str, str]:
-    """What the account is called whose code is typed, where somebody signed in to it."""
-    proof = signed_in_by(request)
+    """What the account is called whose code is typed, where the list has it or somebody signed in to it."""
+    proof, back = signed_in_by(request), _brought_back(request)
+    if back is not None:
+        return {"label": f"{back.issuer}: {back.name}".removeprefix(": ").removesuffix(": ")}
     with suppress(NotProven):
         if proof is not None:
             who = signing.look(request.vault, proof, at=timezone.now())
@@ -167,6 +175,8 @@ def _held(
         form.add_error(field, _("There are several accounts in it. Take the code of this one account alone."))
     except NotProven:
         return signed_in_too_long_ago(request)
+    except NotListed:
+        raise Http404 from None
     except VaultError as error:
         form.add_error(getattr(form, "FIELDS", {}).get(error.reason, field), sentences.sentence(error))
     else:
@@ -207,8 +217,12 @@ def _place(place: str | int, way: Way, format: Format) -> str:
 def _ways(request: VaultRequest, way: str, form: forms.Form) -> HttpResponse:
     """All ways: one leads with its fields, the others are links."""
     context: dict[str, Any] = {"way": way, "form": form, "is_phone": _is_phone(request), "on": ""}
-    proof = signed_in_by(request)
-    if proof is not None:
+    proof, back = signed_in_by(request), _brought_back(request)
+    if back is not None:
+        if not back.scans:
+            return go(request, "accounts:account", back.id)
+        context["of"], context["on"] = described(back), f"?{urlencode({'entry': back.id})}"
+    elif proof is not None:
         try:
             context["who"] = signing.look(request.vault, proof, at=timezone.now())
         except NotProven:
@@ -226,6 +240,21 @@ def signed_in_by(request: VaultRequest) -> UUID | None:
         return UUID(request.GET.get("proof", ""))
     except ValueError:
         return None
+
+
+def _brought_back(request: VaultRequest) -> Entry | None:
+    """The account of the list whose code is asked for, where the address names one. Raises Http404."""
+    entry_id = request.GET.get("entry", "")
+    try:
+        return vaults.read(request.vault).get(entry_id) if entry_id else None
+    except NotListed:
+        raise Http404 from None
+
+
+def _whose(request: VaultRequest) -> dict[str, Any]:
+    """Whose code it is that is given, as the ways of adding take it."""
+    entry_id = request.GET.get("entry", "")
+    return {"entry_id": entry_id} if entry_id else {"proof": signed_in_by(request)}
 
 
 def signed_in_too_long_ago(request: VaultRequest) -> HttpResponse:
@@ -257,6 +286,10 @@ def confirm(request: VaultRequest, draft_id: UUID) -> HttpResponseBase:
     except NotProven:
         vaults.drop(request.vault, draft_id)
         return signed_in_too_long_ago(request)
+    except NotListed:  # Whose code it is, that account is in Trash now.
+        vaults.drop(request.vault, draft_id)
+        said(request, _("This account is in Trash now."), error=True)
+        return go(request, "accounts:list")
     except vaults.DraftGone:
         if adding.was_accepted(request.vault, draft_id, at=at):
             return go(request, "accounts:list")
@@ -280,7 +313,7 @@ def _preview(request: VaultRequest, draft_id: UUID, at: datetime) -> Preview:
 def _yes(request: VaultRequest, draft_id: UUID, preview: Preview, at: datetime) -> HttpResponse:
     data = request.POST if request.method == "POST" else None
     form: ConfirmForm | ChooseForm = (
-        ConfirmForm(data, waiting=preview.waiting[0])
+        ConfirmForm(data, waiting=preview.waiting[0], is_named=bool(preview.entry_id))
         if len(preview.waiting) == 1
         else ChooseForm(data, preview=preview)
     )
@@ -297,6 +330,7 @@ def _yes(request: VaultRequest, draft_id: UUID, preview: Preview, at: datetime) 
         "problems": _told(preview.problems, preview.forbidden, preview.way, preview.format),
         "recovery": sign_in.recovery(request.user) if preview.own_factor else None,
         "is_signed_in": preview.is_signed_in,
+        "of": described(vaults.read(request.vault).get(preview.entry_id)) if preview.entry_id else None,
     }
     if isinstance(form, ChooseForm):
         return page(request, "accounts/confirm_several.html", context | _several(form, preview))
@@ -312,7 +346,7 @@ def _accepted(
         vaults.drop(request.vault, draft_id)
         said(request, _("Nothing was added."))
         return go(request, "accounts:list")
-    field = None if isinstance(form, ChooseForm) else "name"
+    field = "name" if "name" in form.fields else None
     try:
         count = adding.accept(request.vault, draft_id, choice, at=at)
     except policy.Refused as refused:
@@ -323,6 +357,8 @@ def _accepted(
         given = str(error.facts.get("field", ""))
         form.add_error(given if given in form.fields else form.FIELDS.get(error.reason), sentences.sentence(error))
     else:
+        if preview.entry_id:
+            return _after_bringing_back(request, preview.entry_id)
         said(
             request,
             _("Added.") if count == 1 else ngettext("%(count)d added.", "%(count)d added.", count) % {"count": count},
@@ -336,6 +372,14 @@ def after_adding(request: VaultRequest, entry_id: str) -> HttpResponse:
     if held_keys.way_back_is_due(request.vault):
         return go(request, "accounts:way-back")
     return go(request, reverse("accounts:list") + (f"#account-{entry_id}" if entry_id else ""))
+
+
+def _after_bringing_back(request: VaultRequest, entry_id: str) -> HttpResponse:
+    """On to what else waits; where nothing does, to the row of the account that has its code again."""
+    said(request, _("The code is back."))
+    if any(entry.waits for entry in vaults.read(request.vault)):
+        return go(request, "accounts:again")
+    return after_adding(request, entry_id)
 
 
 def _one(waiting: Waiting, at: datetime) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts import list_page
 from accounts.models import SlotKind, User
-from accounts.vault.entry import Type
+from accounts.vault.entry import Kind, Needs, Type
 from tests.factories import Visitor, create_entry, create_key, enrolled
 
 NOON = datetime(2026, 11, 24, 12, 0, 7, tzinfo=UTC)
@@ -50,6 +50,14 @@ def test_page_is_what_the_template_says_for_every_list(alice_phone: Visitor, pin
         create_entry(on=alice_phone, issuer="100 % <b>", name=f"{{{{ {number} }}}} %s", pinned=number < pinned)
 
     assert page(alice_phone) == by_template(alice_phone)
+
+
+def test_page_is_what_the_template_says_where_accounts_wait(alice_phone: Visitor) -> None:
+    for number in range(3):
+        create_entry(on=alice_phone, name=str(number), secret=None, kind=Kind.WORK, needs=Needs.SIGN_IN)
+
+        assert page(alice_phone) == by_template(alice_phone)
+        assert "again-line" in page(alice_phone)
 
 
 @pytest.mark.parametrize("door", [None, SlotKind.WORDS])

@@ -13,7 +13,7 @@ import time_machine
 from accounts import rows
 from accounts.models import User
 from accounts.services.codes import Code
-from accounts.vault.entry import Kind, Type
+from accounts.vault.entry import Kind, Needs, Type
 from tests.factories import an_entry
 
 SIX = Code("111222333444", 6, 59_000_000, 30)
@@ -41,6 +41,10 @@ def test_rows_are_what_the_template_says_in_every_shape(names: dict[str, str]) -
     signed_in = an_entry(**names, signed_in=1_700_000_000)
     by_name = an_entry(**names, signed_in=1_700_000_000, secret=None, kind=Kind.WORK)
     kinds = [(timed, SIX), (timed, EIGHT), (counter, None), (counter, COUNTED), (signed_in, SIX), (by_name, None)]
+    for kind, needs in product((Kind.WORK, Kind.PERSONAL_CODE), Needs):
+        kinds.append((an_entry(**names, secret=None, kind=kind, needs=needs), None))
+    of_a_backup = an_entry(**names, type=Type.HOTP, as_of=1_700_000_000)
+    kinds += [(of_a_backup, None), (of_a_backup, COUNTED)]
 
     for user, (entry, code) in product(people(), kinds):
         filled = rows.render([entry], {entry.id: code} if code else {}, user=user, csrf="the token")

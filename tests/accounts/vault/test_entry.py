@@ -32,6 +32,32 @@ FULL = new_entry(
 NAME_ONLY = Entry.new(id=id_of(2), kind=Kind.WORK, issuer="Contoso", name="bob", secret=None, needs=Needs.SIGN_IN)
 
 
+@pytest.mark.parametrize(
+    ("kind", "needs", "waits", "signs_in", "scans"),
+    [
+        (Kind.WORK, Needs.SIGN_IN, True, True, True),
+        (Kind.WORK, Needs.SCAN, True, True, True),
+        (Kind.WORK, Needs.KEPT, False, True, True),
+        (Kind.WORK, None, False, False, False),
+        (Kind.PERSONAL_PASSWORDLESS, Needs.SIGN_IN, True, True, False),
+        (Kind.PERSONAL_PASSWORDLESS, Needs.SCAN, True, True, True),
+        (Kind.PERSONAL_PASSWORDLESS, Needs.KEPT, False, True, False),
+        (Kind.PERSONAL_PASSWORDLESS, None, False, False, False),
+        (Kind.PERSONAL_CODE, Needs.SIGN_IN, True, True, True),
+        (Kind.PERSONAL_CODE, None, False, False, True),
+        (Kind.THIRD_PARTY, Needs.SCAN, True, False, True),
+        (Kind.THIRD_PARTY, Needs.KEPT, False, False, True),
+    ],
+)
+def test_what_brings_an_account_back_follows_from_its_kind_and_from_what_it_needs(
+    kind: Kind, needs: Needs | None, waits: bool, signs_in: bool, scans: bool
+) -> None:
+    entry = Entry.new(id=id_of(1), kind=kind, issuer="Contoso", name="bob", secret=None, needs=needs)
+
+    assert (entry.waits, entry.signs_in, entry.scans) == (waits, signs_in, scans)
+    assert not replace(entry, secret=Secret(b"key")).scans
+
+
 @pytest.mark.parametrize("entry", [FULL, NAME_ONLY, new_entry()])
 def test_an_entry_comes_back_from_its_document(entry: Entry) -> None:
     document = json.loads(json.dumps(entry.to_document()))

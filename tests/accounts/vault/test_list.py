@@ -27,6 +27,15 @@ from tests.accounts.vault.support import id_of, ids, new_entry, new_list
 KEYS = (BackupKey(slot=id_of(9), kind="words", hint=Secret(b"hint"), key=Secret(bytes(32))),)
 
 
+BOB = Identity("entra", "https://login.example/v2.0", "0000-bob")
+
+
+def by_name(number: int, **fields: object) -> Entry:
+    """A work account as a restore brings it back."""
+    given = {"kind": Kind.WORK, "needs": Needs.SIGN_IN, "secret": None, **fields}
+    return new_entry(number, issuer="Contoso", name=f"bob{number}", **given)
+
+
 def counter_entry(number: int = 1, counter: int = 0) -> Entry:
     return new_entry(number, type=Type.HOTP, counter=counter)
 
@@ -296,6 +305,9 @@ def test_old_trash_goes_and_young_trash_stays() -> None:
         lambda accounts, id: accounts.put_back(id),
         lambda accounts, id: accounts.delete(id),
         lambda accounts, id: accounts.next_counter(id),
+        lambda accounts, id: accounts.signed_in(id, BOB, 1),
+        lambda accounts, id: accounts.with_code(id, new_entry(1)),
+        lambda accounts, id: accounts.by_name_only(id),
     ],
 )
 def test_an_unknown_account_is_not_listed(operation) -> None:
@@ -307,6 +319,77 @@ def test_a_counter_goes_up_by_one() -> None:
     accounts = AccountList((counter_entry(1, 7), new_entry(2)))
 
     assert accounts.next_counter(id_of(1)).entries == (counter_entry(1, 8), new_entry(2))
+
+
+def test_a_counter_of_a_backup_is_of_now_once_its_code_was_taken() -> None:
+    accounts = AccountList((replace(counter_entry(1, 7), as_of=1_700_000_000), new_entry(2)))
+
+    assert accounts.next_counter(id_of(1)).entries == (counter_entry(1, 8), new_entry(2))
+
+
+def test_of_when_a_counter_is_comes_with_it() -> None:
+    restored, here = replace(counter_entry(1, 7), as_of=1_700_000_000), counter_entry(1, 5)
+
+    assert higher_counter(here, restored) == restored
+    assert higher_counter(replace(here, as_of=9), counter_entry(1, 8)) == counter_entry(1, 8)
+    assert higher_counter(restored, here) == restored
+
+
+def test_an_account_that_was_signed_in_to_waits_no_more_and_has_no_code_by_that() -> None:
+    accounts = AccountList((new_entry(1), by_name(2, note="kept"), by_name(3, needs=Needs.KEPT)))
+
+    after = accounts.signed_in(id_of(2), BOB, 77)
+
+    signed_in = by_name(2, note="kept", needs=None, identity=BOB, signed_in=77)
+    assert after.entries == (new_entry(1), signed_in, by_name(3, needs=Needs.KEPT))
+    assert after.signed_in(id_of(2), replace(BOB, uid="another"), 78) is after
+    assert after.signed_in(id_of(3), replace(BOB, uid="another"), 78).get(id_of(3)).needs is None
+
+
+def test_of_two_accounts_one_stands_for_an_outside_account() -> None:
+    there = by_name(1, needs=None, identity=BOB, signed_in=5)
+    accounts = AccountList((there, by_name(2), by_name(3, identity=BOB)))
+
+    for number in (2, 3):
+        with pytest.raises(AlreadyListed) as caught:
+            accounts.signed_in(id_of(number), replace(BOB, role="microsoft"), 77)
+        assert caught.value.entry == there
+    assert AccountList((by_name(3, identity=BOB),)).signed_in(id_of(3), BOB, 77).get(id_of(3)).signed_in == 77
+
+
+def test_a_code_comes_to_the_account_whose_it_is_and_changes_nothing_else_of_it() -> None:
+    back = by_name(2, needs=Needs.SCAN, pinned=True, note="kept", added=3)
+    code = new_entry(9, type=Type.HOTP, algorithm=Algorithm.SHA256, digits=8, counter=4, note="of the code")
+    accounts = AccountList((new_entry(1), back, new_entry(3)))
+
+    after = accounts.with_code(id_of(2), code)
+
+    made = {"type": Type.HOTP, "algorithm": Algorithm.SHA256, "digits": 8, "counter": 4}
+    coded = replace(back, secret=code.secret, needs=None, **made)
+    assert after.entries == (new_entry(1), coded, new_entry(3))
+    with pytest.raises(AlreadyListed) as twice:
+        after.with_code(id_of(2), new_entry(8))
+    assert twice.value.entry == coded
+
+
+def test_a_code_that_would_make_one_account_twice_is_refused() -> None:
+    there = new_entry(1, issuer="Contoso", name="bob2")
+    accounts = AccountList((there, by_name(2)))
+
+    with pytest.raises(AlreadyListed) as caught:
+        accounts.with_code(id_of(2), there)
+
+    assert caught.value.entry == there
+
+
+def test_a_name_is_kept_of_what_waits_alone() -> None:
+    accounts = AccountList((new_entry(1), by_name(2), by_name(3, needs=Needs.SCAN)))
+
+    after = accounts.by_name_only(id_of(2)).by_name_only(id_of(3))
+
+    assert [entry.needs for entry in after.entries] == [None, Needs.KEPT, Needs.KEPT]
+    assert after.by_name_only(id_of(1)) is after
+    assert after.by_name_only(id_of(2)) is after
 
 
 def test_only_a_counter_account_has_a_next_counter() -> None:

@@ -52,12 +52,17 @@ class UserRequest(HttpRequest):
 
 
 def vault_required(view: View) -> View:
-    """Guard: the list is open in this browser. Without its key: "Set up this device" or "Open your list"."""
+    """Guard: the list is open in this browser. Without its key: "Set up this device" or "Open your list".
+
+    The key of a list put aside opens that one for nothing but to keep it.
+    """
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         vault = devices.enter(request)
         if vault is None:
+            if devices.enter_aside(request) is not None:
+                return go(request, "accounts:aside")
             has_list = request.user.is_authenticated and devices.has_list(request.user)
             return go(request, "accounts:open" if has_list else "accounts:start")
         request.vault = vault  # type: ignore[attr-defined]
@@ -138,6 +143,9 @@ def go(request: HttpRequest, to: str, *args: Any, query: dict[str, str] | None =
         return HttpResponse(headers={"HX-Redirect": address})
     return HttpResponseRedirect(address, status=303 if request.method != "GET" else 302)
 
+
+# Where accounts are brought back from a backup: offered where this server has a recovery provider.
+RESTORE = "backups:restore"
 
 # Where making a key may lead on to, by a word in the address of its pages; never by an address.
 ONWARD = {"backup": "backups:on", "backup-account": "backups:account", "backup-protection": "backups:protection"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from backups.views import endings, iphone, status, switch
+from backups.views import endings, iphone, restore, status, switch
 
 app_name = "backups"
 urlpatterns = [
@@ -25,4 +25,5 @@ urlpatterns = [
     path("delete/", endings.delete, name="delete"),
     path("delete/sign-in/", endings.sign_in_to_delete, name="delete-sign-in"),
     path("older/", endings.older, name="older"),
+    path("restore/", restore.index, name="restore"),
 ]

@@ -78,7 +78,7 @@ def enrolled(email: str, *, name: str, type: str, **fields: Any) -> Visitor:
     """A new person whose list is open in this browser."""
     user = create_user(email, **fields)
     made = devices.set_up(user, NewDevice(uuid4(), name, DeviceType(type)), at=timezone.now())
-    return _with_key(_signed_in(user), made.device, made.cookie)
+    return with_key(_signed_in(user), made.device, made.cookie)
 
 
 def at_another_browser(visitor: Visitor) -> Visitor:
@@ -91,7 +91,7 @@ def asking(visitor: Visitor, *, name: str = "Laptop", type: str = "computer", at
     elsewhere, new = at_another_browser(visitor), NewDevice(uuid4(), name, DeviceType(type))
     network = attempts.network("127.0.0.1")
     asked = approvals.ask(visitor.user, vault_of(visitor), new, network=network, at=at or timezone.now())
-    return _with_key(elsewhere, asked.device, asked.cookie)
+    return with_key(elsewhere, asked.device, asked.cookie)
 
 
 def removed(visitor: Visitor) -> Visitor:
@@ -99,7 +99,7 @@ def removed(visitor: Visitor) -> Visitor:
     assert visitor.device is not None
     assert visitor.cookie is not None
     devices.remove(visitor.device, at=timezone.now(), by=None)
-    return _with_key(_signed_in(visitor.user), visitor.device, visitor.cookie)
+    return with_key(_signed_in(visitor.user), visitor.device, visitor.cookie)
 
 
 def grown_stale(visitor: Visitor) -> Visitor:
@@ -158,7 +158,7 @@ def with_another_device(visitor: Visitor, *, name: str, type: str) -> Visitor:
     made = devices.enrol(
         visitor.user, vault.row, vault.key, NewDevice(uuid4(), name, DeviceType(type)), at=timezone.now()
     )
-    return _with_key(_signed_in(visitor.user), made.device, made.cookie)
+    return with_key(_signed_in(visitor.user), made.device, made.cookie)
 
 
 def vault_of(visitor: Visitor) -> Vault:
@@ -186,7 +186,7 @@ def _record_sign_in(client: Client, user: User, *, at: float) -> None:
     session.save()
 
 
-def _with_key(visitor: Visitor, device: Device, cookie: DeviceCookie) -> Visitor:
+def with_key(visitor: Visitor, device: Device, cookie: DeviceCookie) -> Visitor:
     visitor.client.cookies[arrivals.cookie_name(visitor.user.pk)] = cookie.to_text()
     return replace(visitor, device=device, cookie=cookie)
 

@@ -71,6 +71,8 @@ class Vault(models.Model):
     changed_at = models.DateTimeField()
     asked_until = models.DateTimeField(null=True)  # Until when a browser may be waiting for an approval.
     put_aside_at = models.DateTimeField(null=True, blank=True)
+    # The list begun in place of this one, by who cannot open it any more: this one is put aside for it.
+    gives_way_to = models.ForeignKey("self", models.SET_NULL, null=True, related_name="takes_the_place_of")
 
     def __str__(self) -> str:
         return self.name
@@ -130,8 +132,12 @@ class KeySlotQuerySet(models.QuerySet["KeySlot"]):
         )
 
     def of_person(self, user: User) -> Self:
-        """Those of a person's lists in use."""
-        return self.filter(vault__user=user, vault__put_aside_at=None)
+        """Those of a person's lists; a list put aside is opened by its keys as well."""
+        return self.filter(vault__user=user)
+
+    def in_use(self) -> Self:
+        """Those of lists that are not put aside."""
+        return self.filter(vault__put_aside_at=None)
 
     def pending(self, at: datetime) -> Self:
         """Requests for approval that wait for an answer."""

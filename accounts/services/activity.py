@@ -42,6 +42,9 @@ class Tag(StrEnum):
     PASSKEY_ADDED = "keys:passkey:added"
     PASSKEY_REMOVED = "keys:passkey:removed"
     LIST_BEGUN = "lists:list:begun"
+    LIST_PUT_ASIDE = "lists:list:put_aside"
+    LIST_KEPT = "lists:list:kept"
+    LIST_DELETED = "lists:list:deleted"
     ENTRY_ADDED = "lists:entry:added"
     ENTRY_RENAMED = "lists:entry:renamed"
     ENTRY_NOTED = "lists:entry:noted"
@@ -131,6 +134,11 @@ TAGS: Mapping[Tag, Line] = {
     Tag.PASSKEY_ADDED: Line(_("A passkey that opens your list was added: %(name)s."), "keys", mailed=True, shown=True),
     Tag.PASSKEY_REMOVED: Line(_("A passkey no longer opens your list: %(name)s."), "keys", mailed=True, shown=True),
     Tag.LIST_BEGUN: Line(_("A separate list was begun."), "devices", mailed=True),
+    Tag.LIST_PUT_ASIDE: Line(
+        _("The list of %(former)s was put aside. It is deleted on %(day)s."), "devices", mailed=True, shown=True
+    ),
+    Tag.LIST_KEPT: Line(_("The list of %(former)s is kept: it is in use again."), "devices", mailed=True),
+    Tag.LIST_DELETED: Line(_("The list of %(former)s, which was put aside, was deleted."), "devices"),
     Tag.ENTRY_ADDED: Line(
         ngettext_lazy("%(count)d account was added.", "%(count)d accounts were added.", "count"), "list"
     ),
@@ -315,7 +323,17 @@ def done_on(event: Event) -> str:
     return "" if by and by in sentence(event) else by
 
 
-_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "account": "", "role": "", "reason": "", "count": 1}
+_NO_FACTS = {
+    "device": "",
+    "former": "",
+    "asked": "",
+    "name": "",
+    "day": "",
+    "account": "",
+    "role": "",
+    "reason": "",
+    "count": 1,
+}
 
 # What staff read in place of facts that are for the owner alone: these name what somebody has elsewhere.
 WITHHELD: Mapping[str, str | Promise] = {

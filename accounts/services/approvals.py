@@ -116,6 +116,7 @@ def asked_here(request: HttpRequest) -> Asked | None:
         return None
     slot = (
         KeySlot.objects.of_person(door.user)
+        .in_use()
         .filter(device=door.device, kind=SlotKind.APPROVAL)
         .select_related("device", "by_device", "vault")
         .first()

@@ -78,11 +78,12 @@ class Enrolled:
 
 @sensitive_variables()
 @transaction.atomic
-def set_up(user: User, new: NewDevice, *, at: datetime, separate: bool = False) -> Enrolled:
+def set_up(user: User, new: NewDevice, *, at: datetime, separate: bool = False, instead: str = "") -> Enrolled:
     """Enrol a browser with a new list. Raises HasList unless a separate one is asked for, TooManyLists, BeingDeleted.
 
-    A second click brings the same id: the browser has dropped the answer to the first, and with it the key, so the
-    second takes the place of that untouched list.
+    `instead` says when the one there was is put aside for it: as the "list" is begun, or by the "restore"; else it
+    stays. A second click brings the same id: the browser has dropped the answer to the first, and with it the key, so
+    the second takes the place of that untouched list.
     """
     if User.objects.select_for_update().get(pk=user.pk).deletes_at is not None:
         raise vaults.BeingDeleted
@@ -100,7 +101,8 @@ def set_up(user: User, new: NewDevice, *, at: datetime, separate: bool = False) 
     vault = vaults.begin(user, name=new.name, key=key, at=at)
     enrolled = enrol(user, vault, key, new, at=at)
     if separate:
-        activity.record(Tag.LIST_BEGUN, user=user, device=enrolled.device, at=at)
+        facts = {"instead": instead} if instead else None
+        activity.record(Tag.LIST_BEGUN, user=user, device=enrolled.device, at=at, facts=facts)
     activity.record(Tag.DEVICE_SET_UP, user=user, device=enrolled.device, at=at)
     return enrolled
 
@@ -159,14 +161,25 @@ def send_cookie(response: HttpResponseBase, user: User, cookie: DeviceCookie) ->
 # -- A device comes again ---------------------------------------------------------------------------------------------
 
 
-@sensitive_variables()
 def enter(request: HttpRequest) -> OpenVault | None:
     """The list of this person, where session and cookie are theirs and the slot opens; None otherwise."""
+    return _opened(request, put_aside=False)
+
+
+def enter_aside(request: HttpRequest) -> OpenVault | None:
+    """The list put aside that the key of this browser opens, for nothing but to keep it; None otherwise."""
+    return _opened(request, put_aside=True)
+
+
+@sensitive_variables()
+def _opened(request: HttpRequest, *, put_aside: bool) -> OpenVault | None:
     door: arrivals.Door | None = getattr(request, "door", None)
     if door is None or door.slot is None or door.vault is None or door.sealed is None:
         return None
     device, slot, vault = door.device, door.slot, door.vault
-    if device.removed_at is not None or vault.put_aside_at is not None or vault.user_id != door.user.pk:
+    if device.removed_at is not None or vault.user_id != door.user.pk:
+        return None
+    if (vault.put_aside_at is not None) != put_aside:
         return None
     if not hmac.compare_digest(keys.device_verifier(door.cookie.key, device.id.bytes), bytes(device.verifier)):
         return None
@@ -271,10 +284,12 @@ def rename(device: Device, name: str, *, at: datetime) -> None:
 class Loss:
     """What removing a device takes away, the names of the lists that nothing else opens; and what else opens its list.
 
-    That is: so many other devices and passkeys, and whether words do.
+    That is: so many other devices and passkeys, and whether words do. `aside` is whether a list put aside loses its
+    last key.
     """
 
     lists: tuple[str, ...]
+    aside: bool = False
     devices: int = 0
     passkeys: int = 0
     words: bool = False
@@ -283,11 +298,12 @@ class Loss:
 def loss(device: Device) -> Loss:
     """Which lists have this device as their last door, and which doors stay."""
     others = KeySlot.objects.doors().exclude(device=device)
-    opened_here = Vault.objects.filter(slots__device=device, slots__kind=SlotKind.BROWSER, put_aside_at=None)
+    opened_here = Vault.objects.filter(slots__device=device, slots__kind=SlotKind.BROWSER)
     last = opened_here.exclude(Exists(others.filter(vault=OuterRef("pk"))))
     kinds = Counter(others.filter(vault__slots__device=device, vault__put_aside_at=None).values_list("kind", flat=True))
     return Loss(
-        lists=tuple(last.values_list("name", flat=True)),
+        lists=tuple(last.filter(put_aside_at=None).values_list("name", flat=True)),
+        aside=last.exclude(put_aside_at=None).exists(),
         devices=kinds[SlotKind.BROWSER],
         passkeys=kinds[SlotKind.PASSKEY],
         words=bool(kinds[SlotKind.WORDS]),

@@ -41,19 +41,40 @@ def lists(user: User) -> list[Vault]:
 
 
 def of(user: User, list_id: UUID | None = None) -> Doors:
-    """The doors of a list of this person's; without an id, of the one changed last. Raises NoSuchDoor."""
-    vault = next((vault for vault in lists(user) if list_id is None or vault.pk == list_id), None)
-    if vault is None:
+    """The doors of a list of this person's, put aside or not; without an id, of the one in use that changed last.
+
+    Raises NoSuchDoor.
+    """
+    vault = lists(user)[:1] if list_id is None else list(Vault.objects.filter(user=user, pk=list_id))
+    if not vault:
         raise NoSuchDoor
+    return of_vault(vault[0])
+
+
+def of_vault(vault: Vault) -> Doors:
+    """The doors of a list. One that is put aside is opened by a key that turns up, and by nobody's approval."""
     slots = list(KeySlot.objects.doors().filter(vault=vault).select_related("device").order_by(F("used_at").desc()))
     return Doors(
         vault=vault,
         devices=tuple(
             sorted((slot.device for slot in slots if slot.device), key=lambda device: device.seen_at, reverse=True)
-        ),
+        )
+        if vault.put_aside_at is None
+        else (),
         passkeys=tuple(bytes(slot.credential) for slot in slots if slot.credential is not None),
         words=any(slot.kind == SlotKind.WORDS for slot in slots),
     )
+
+
+def last_open(vault: Vault) -> Device | None:
+    """The device on which a list was seen last, removed or not; None where the last was shredded."""
+    return Device.objects.filter(slots__vault=vault, slots__kind=SlotKind.BROWSER).order_by("-seen_at").first()
+
+
+def name_of(vault: Vault) -> str:
+    """After which device a list is called, as in "List of Pixel 8": the one it was open on last."""
+    device = last_open(vault)
+    return device.name if device is not None else vault.name
 
 
 def passkeys(user: User) -> list[bytes]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from uuid import UUID
 
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
@@ -77,13 +78,20 @@ def add(vault: OpenVault, credential: bytes, outputs: tuple[Secret, Secret], nam
 
 
 @sensitive_variables()
-def open_list(user: User, credential: bytes, output: Secret, new: NewDevice, *, at: datetime) -> Enrolled:
+def open_list(
+    user: User, credential: bytes, output: Secret, new: NewDevice, *, at: datetime, wanted: UUID | None = None
+) -> Enrolled:
     """What a passkey gives makes a device of the browser; the passkey itself says which list of the person's it opens.
 
-    Raises NoSuchDoor where it is none of theirs and where it gives other bytes, alike; Damaged where the slot is
-    altered or the server's key is another; DeviceGone, TooManyDevices.
+    Of several it opens the one `wanted`, or one in use before one put aside. Raises NoSuchDoor where it is none of
+    theirs and where it gives other bytes, alike; Damaged where the slot is altered or the server's key is another;
+    DeviceGone, TooManyDevices.
     """
-    for slot in KeySlot.objects.of_person(user).filter(kind=SlotKind.PASSKEY, credential=credential):
+    found = KeySlot.objects.of_person(user).filter(kind=SlotKind.PASSKEY, credential=credential)
+    for slot in sorted(
+        found.select_related("vault"),
+        key=lambda slot: (slot.vault_id != wanted, slot.vault.put_aside_at is not None),
+    ):
         place, pepper = (slot.vault_id.bytes, slot.id.bytes), keyring.pepper_of(slot.kid)
         try:
             key = keys.open_slot(bytes(slot.wrapped or b""), keys.passkey_key(output, *place), pepper, *place)

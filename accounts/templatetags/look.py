@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 import zlib
+from datetime import date as Day
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -180,6 +181,12 @@ def weekday(moment: datetime) -> str:
     """ "Tuesday"; with the date where that could be meant of another week."""
     far = moment - timezone.now() > timedelta(days=6)
     return date(moment, _("l, j F") if far else "l")
+
+
+@register.filter
+def day(text: str) -> Day:
+    """The day of a line of activity, as a date."""
+    return Day.fromisoformat(text)
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from uuid import UUID, uuid4
 
@@ -12,10 +13,20 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts.forms import DeviceForm, RemovalForm, RenameDeviceForm
-from accounts.http import UserRequest, being_deleted, fresh_sign_in, go, network_of, page, said, too_many_devices
+from accounts.http import (
+    RESTORE,
+    UserRequest,
+    being_deleted,
+    fresh_sign_in,
+    go,
+    network_of,
+    page,
+    said,
+    too_many_devices,
+)
 from accounts.models import Device
-from accounts.services import approvals, browsers, devices, vaults
-from accounts.services.devices import NewDevice
+from accounts.services import approvals, aside, browsers, devices, vaults
+from accounts.services.devices import Enrolled, NewDevice
 from accounts.vault.errors import Damaged
 
 
@@ -31,35 +42,40 @@ def start(request: UserRequest) -> HttpResponse:
     """Set up this device: a person without a list begins here."""
     if devices.has_list(request.user) and request.method == "GET":
         return go(request, "accounts:list" if devices.enter(request) else "accounts:open")
-    return set_up(request, "accounts/start.html", separate=False)
+    return set_up(request, "accounts/start.html", lambda new: devices.set_up(request.user, new, at=timezone.now()))
 
 
-def set_up(request: UserRequest, template: str, *, separate: bool) -> HttpResponse:
-    """The form of a new list, and what becomes of it."""
-    form = DeviceForm(request.POST if request.method == "POST" else None, initial=_detected(request))
+def set_up(
+    request: UserRequest,
+    template: str,
+    begin: Callable[[NewDevice], Enrolled],
+    *,
+    named: Mapping[str, object] | None = None,
+    context: Mapping[str, object] | None = None,
+) -> HttpResponse:
+    """The form of a new list, and what becomes of it: the list, or the wizard that restores a backup into it."""
+    initial = _detected(request) | {key: value for key, value in (named or {}).items() if value}
+    form = DeviceForm(request.POST if request.method == "POST" else None, initial=initial)
+    shown = {"form": form} | dict(context or {})
     if request.method == "POST" and form.is_valid():
+        new = NewDevice(form.cleaned_data["device_id"], form.cleaned_data["name"], form.cleaned_data["type"])
         try:
-            enrolled = devices.set_up(
-                request.user,
-                NewDevice(form.cleaned_data["device_id"], form.cleaned_data["name"], form.cleaned_data["type"]),
-                at=timezone.now(),
-                separate=separate,
-            )
+            enrolled = begin(new)
         except devices.HasList:
             return go(request, "accounts:open")
         except devices.TooManyLists:
             form.add_error(None, _("You have 20 lists, as many as one person can keep. Remove a device of one first."))
-            return page(request, template, {"form": form})
+            return page(request, template, shown)
         except devices.TooManyDevices:
             form.add_error(None, too_many_devices())
-            return page(request, template, {"form": form})
+            return page(request, template, shown)
         except vaults.BeingDeleted:
             form.add_error(None, being_deleted())
-            return page(request, template, {"form": form})
-        response = go(request, "accounts:list")
+            return page(request, template, shown)
+        response = go(request, RESTORE if request.POST.get("then") == "restore" else "accounts:list")
         devices.send_cookie(response, request.user, enrolled.cookie)
         return response
-    return page(request, template, {"form": form})
+    return page(request, template, shown)
 
 
 @require_http_methods(["GET"])
@@ -81,6 +97,8 @@ def index(request: UserRequest) -> HttpResponse:
                 for device in request.user.devices.removed()
                 if device.removed_at
             ],
+            "put_aside": aside.of(request.user),
+            "list_open": vault is not None,
         },
     )
 

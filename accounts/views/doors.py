@@ -1,12 +1,14 @@
-"""A browser without the key of a person's list: the doors there are, and what it will be called."""
+"""A browser without the key of a person's list: the doors there are, what it will be called, a list in its place."""
 
 from __future__ import annotations
 
 import json
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.webauthn.internal.flows import did_use_passwordless_login
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils import timezone
@@ -14,15 +16,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import NameDeviceForm, clean_line
-from accounts.http import UserRequest, go, page
+from accounts.http import RESTORE, UserRequest, being_deleted, fresh_sign_in, go, page, said
 from accounts.models import DeviceType
-from accounts.services import approvals, browsers, devices, doors
+from accounts.services import approvals, aside, browsers, devices, doors, vaults
 from accounts.services.devices import NewDevice
 from accounts.services.doors import Doors, NoSuchDoor
 from accounts.vault import encoding
+from accounts.vault.errors import Damaged
 from accounts.views.devices import set_up
 
-_NAMED = "new_device"  # In the session: what the person called this browser before a door was opened.
+# In the session: what the person called this browser before a door was opened; the list they said they can open.
+_NAMED = "new_device"
+_OPENS = "list_that_opens"
 
 
 @require_safe
@@ -43,6 +48,9 @@ def open_list(request: UserRequest) -> HttpResponse:
             "second_touch": bool(found.passkeys) and _signed_in_by_passkey(request),
             "waits": asked is not None and approvals.waits(asked.slot, at=timezone.now()),
             "others": [vault for vault in doors.lists(request.user) if vault.pk != found.vault.pk],
+            "put_aside": [one for one in aside.of(request.user) if one.has_key and one.id != found.vault.pk],
+            "shown_aside": aside.shown(found.vault) if found.vault.put_aside_at else None,
+            "aside_here": devices.enter_aside(request) is not None,
         },
     )
 
@@ -60,12 +68,120 @@ def name(request: UserRequest) -> HttpResponse:
     return page(request, "accounts/open_name.html", {"form": form, "list": request.GET.get("list", "")})
 
 
+# -- A list beside the one there is, or in its place ------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+def lost(request: UserRequest) -> HttpResponse:
+    """Asked once before a list is begun here, or a backup restored: whether the one there is can still be opened.
+
+    "I can still open it" leads back to the doors, and the question is not asked again; "I cannot" to `instead`.
+    """
+    if devices.enter(request) is not None:
+        return go(request, RESTORE if _then(request) else "accounts:list")
+    found = chosen(request)
+    if found is None:
+        return go(request, "accounts:start")
+    listed = {"list": str(found.vault.pk)}
+    if found.vault.put_aside_at is not None:
+        return go(request, "accounts:open", query=listed)
+    if request.method == "POST":
+        request.session[_OPENS] = str(found.vault.pk)
+        return go(request, "accounts:open", query=listed)
+    if _can_open(request, found):
+        return go(request, "accounts:separate", query=listed | _then(request))
+    return page(request, "accounts/lost.html", _former(request, found))
+
+
 @require_http_methods(["GET", "POST"])
 def separate(request: UserRequest) -> HttpResponse:
-    """Start a separate list in a browser that does not open the one there is."""
+    """Start a separate list in a browser that does not open the one there is, which stays."""
     if devices.enter(request) is not None:
         return go(request, "accounts:list")
-    return set_up(request, "accounts/separate.html", separate=True)
+    found = chosen(request)
+    if found is not None and request.method == "GET" and not _can_open(request, found):
+        return go(request, "accounts:lost", query={"list": str(found.vault.pk)} | _then(request))
+    return set_up(
+        request,
+        "accounts/separate.html",
+        lambda new: devices.set_up(request.user, new, at=timezone.now(), separate=True),
+        named=_named(request),
+        context=_former(request, found) if found is not None else {},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@fresh_sign_in
+def instead(request: UserRequest) -> HttpResponse:
+    """Begin a list in place of one that cannot be opened any more, which is put aside and deleted after a time."""
+    if devices.enter(request) is not None:
+        return go(request, RESTORE if _then(request) else "accounts:list")
+    found = chosen(request)
+    if found is None:
+        return go(request, "accounts:start")
+    is_meant = request.GET.get("list") == str(found.vault.pk)
+    if not is_meant if request.method == "POST" else found.vault.put_aside_at is not None:
+        return go(request, "accounts:open", query={"list": str(found.vault.pk)})
+    restores = bool(_then(request))
+    return set_up(
+        request,
+        "accounts/instead.html",
+        lambda new: aside.begin_instead(request.user, found.vault.pk, new, restores=restores, at=timezone.now()),
+        named=_named(request),
+        context=_former(request, found) | {"deleted_at": timezone.now() + settings.LISTS_PUT_ASIDE_FOR},
+    )
+
+
+@require_http_methods(["GET", "POST"])
+def put_aside(request: UserRequest) -> HttpResponse:
+    """A list put aside whose key turned up in this browser: how long it stays, and "Keep it"."""
+    vault = devices.enter_aside(request)
+    if vault is None:
+        return go(request, "accounts:list")
+    if request.method == "POST":
+        try:
+            aside.keep(vault, at=timezone.now())
+        except NoSuchDoor:
+            return go(request, "accounts:list")
+        except vaults.BeingDeleted:
+            said(request, being_deleted(), error=True)
+            return go(request, "accounts:aside")
+        said(request, _("Kept. This list is in use again."))
+        return go(request, "accounts:list")
+    try:
+        count: int | None = len(vaults.read(vault))
+    except Damaged:
+        count = None  # Kept, the list says so itself.
+    context = {"aside": aside.shown(vault.row), "count": count, "in_use": devices.has_list(request.user)}
+    return page(request, "accounts/aside.html", context)
+
+
+def _then(request: UserRequest) -> dict[str, str]:
+    """What a new list is begun for, to stand in an address: to restore a backup into it; empty for nothing else."""
+    return {"then": "restore"} if request.GET.get("then") == "restore" else {}
+
+
+def _can_open(request: UserRequest, found: Doors) -> bool:
+    return bool(request.session.get(_OPENS) == str(found.vault.pk))
+
+
+def _former(request: UserRequest, found: Doors) -> dict[str, object]:
+    """What the question and both answers show of the list there is."""
+    return {
+        "list": found.vault.pk,
+        "vault": found.vault,
+        "last": doors.last_open(found.vault),
+        "called": doors.name_of(found.vault),
+        "restores": bool(_then(request)),
+        "own_query": f"?{urlencode({'list': str(found.vault.pk)} | _then(request))}",
+        "days": settings.LISTS_PUT_ASIDE_FOR.days,
+    }
+
+
+def _named(request: UserRequest) -> dict[str, object]:
+    """What this browser was called on the page of the doors, to begin with."""
+    called, type = _called(request)
+    return {"name": called, "type": type}
 
 
 # -- What the pages of the doors share --------------------------------------------------------------------------------

@@ -46,7 +46,9 @@ def open_list(request: UserRequest) -> HttpResponse:
         return _on("accounts:open-name")
     credential, output = form.cleaned_data["credential"], form.cleaned_data["output"]
     try:
-        opened = passkeys.open_list(request.user, credential, output, new, at=timezone.now())
+        found = doors.chosen(request)
+        wanted = found.vault.pk if found is not None else None
+        opened = passkeys.open_list(request.user, credential, output, new, at=timezone.now(), wanted=wanted)
     except NoSuchDoor:
         return _sentence(_("This passkey opens no list of yours."))
     except Damaged as error:

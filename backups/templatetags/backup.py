@@ -56,7 +56,13 @@ def backup_cell(context: template.Context) -> dict[str, Any]:
     else:
         backup, says, can = _of_user(user), None, False
     is_on = backup is not None and backup.is_on
-    return {"says": says, "is_on": is_on, "can": is_on or can, "user": user}
+    return {"says": says, "is_on": is_on, "can": is_on or can, "can_restore": can_restore(), "user": user}
+
+
+@register.simple_tag
+def can_restore() -> bool:
+    """Whether "Restore from backup" is offered: this server has a provider to sign in to a recovery account."""
+    return roles.any_configured()
 
 
 @register.inclusion_tag("backups/_portion.html", takes_context=True)

@@ -33,6 +33,7 @@ ENTRANCES = {
 FRESH = {
     "accounts:delete-account",
     "accounts:device-remove",
+    "accounts:instead",
     "accounts:device-undo",
     "accounts:request",
     "accounts:key-remove",

@@ -6,8 +6,10 @@ import logging
 import signal
 import sqlite3
 import subprocess
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from allauth.usersessions.models import UserSession
@@ -17,10 +19,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from accounts.models import Device, Draft, KeySlot, VaultState
-from accounts.services import devices, vaults
+from accounts.models import Device, DeviceType, Draft, KeySlot, Vault, VaultState
+from accounts.services import aside, devices, vaults, words
+from accounts.services.devices import NewDevice
+from accounts.vault.keys import Costs
 from backups.management.commands import tidy
 from backups.management.commands.tidy import Due
+from backups.services import objects
+from backups.storage import backups
 from tests import factories, place, processes
 from tests.factories import Visitor
 from tests.processes import MANAGE, Started
@@ -49,6 +55,46 @@ def test_old_states_and_drafts_go_and_the_newest_stays(alice_phone: Visitor) -> 
 
     assert list(VaultState.objects.values_list("version", flat=True)) == [2]
     assert not Draft.objects.exists()
+
+
+@pytest.mark.article("G-32")
+@pytest.mark.django_db(transaction=True)
+def test_list_put_aside_goes_after_its_time_and_its_saved_states_stay(alice_phone: Visitor) -> None:
+    factories.create_entry(on=alice_phone)
+    backup, former = factories.backed_up(alice_phone), factories.vault_of(alice_phone)
+    kept = set(backup.generations.values_list("pk", flat=True))
+    now = timezone.now()
+    made = aside.begin_instead(
+        alice_phone.user, former.pk, NewDevice(uuid4(), "Laptop", DeviceType.COMPUTER), restores=False, at=now
+    )
+
+    before = [tidy.tidy(now + timedelta(days=29, hours=23)), Vault.objects.filter(pk=former.pk).exists()]
+    failed = tidy.tidy(now + timedelta(days=30))
+
+    assert before == [[], True]
+    assert failed == []
+    assert [vault.pk for vault in Vault.objects.all()] == [made.vault.pk]
+    backup.refresh_from_db()
+    assert [backup.vault, backup.is_on, backup.deletes_at] == [None, True, None]
+    stored = backup.generations.stored()
+    assert set(stored.values_list("pk", flat=True)) == kept != set()
+    assert all(backups().fetch(objects.path(one)) for one in stored)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_list_put_aside_that_a_key_keeps_outlives_its_time(alice_phone: Visitor) -> None:
+    six, now = "granite ladle marigold hexagon kettle lantern", timezone.now()
+    words.make(alice_phone.vault, six, at=now, costs=Costs(8 * 1024, 1, 1))
+    former = factories.vault_of(alice_phone)
+    laptop, tablet = (NewDevice(uuid4(), name, DeviceType.COMPUTER) for name in ("Laptop", "Tablet"))
+    aside.begin_instead(alice_phone.user, former.pk, laptop, restores=False, at=now)
+    opened = words.open_list(alice_phone.user, former.pk, six, tablet, network=b"here", at=now + timedelta(days=29))
+
+    aside.keep(replace(alice_phone, device=opened.device, cookie=opened.cookie).vault, at=now + timedelta(days=29))
+    tidy.tidy(now + timedelta(days=31))
+
+    assert Vault.objects.filter(pk=former.pk, put_aside_at=None).exists()
+    assert [entry.name for entry in alice_phone.entries] == []
 
 
 def test_sessions_that_ran_out_go_with_what_is_noted_of_them(alice: Visitor, bob: Visitor) -> None:

@@ -18,7 +18,7 @@ from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import close_old_connections, connection
 from django.utils import timezone
 
-from accounts.services import approvals, attempts, deletion, devices, identity, rotation, vaults
+from accounts.services import approvals, aside, attempts, deletion, devices, identity, rotation, vaults
 from backups.services import ending, keeping, retaining
 from backups.services import rotation as keys_of_backups
 
@@ -72,6 +72,7 @@ DUE = (
     Due("counted tries", attempts.expire),
     Due("proofs", identity.expire),
     Due("keys of removed devices", devices.expire),
+    Due("lists put aside", aside.expire),
     Due("sessions", _sessions),
     Due("cache", _cache),
     Due("saved states that wait", keeping.retry),

@@ -226,14 +226,16 @@ def test_list_of_another_person_and_list_without_words_have_no_such_door(alice_p
     assert Attempt.objects.count() == 0
 
 
-def test_words_of_a_list_put_aside_open_nothing(alice_phone: Visitor) -> None:
+def test_words_of_a_list_put_aside_open_it_and_leave_it_there(alice_phone: Visitor) -> None:
     made_for(alice_phone)
     row = factories.vault_of(alice_phone)
     row.put_aside_at = timezone.now()
     row.save()
 
-    with pytest.raises(NoSuchDoor):
-        words.open_list(alice_phone.user, row.pk, SIX, laptop(), network=HOME, at=timezone.now())
+    opened = words.open_list(alice_phone.user, row.pk, SIX, laptop(), network=HOME, at=timezone.now())
+
+    assert opened.vault == row
+    assert opened.vault.put_aside_at is not None
 
 
 @pytest.mark.row("T41")

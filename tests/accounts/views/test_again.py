@@ -142,7 +142,7 @@ def test_line_over_the_list_counts_what_waits_without_a_query(alice: Visitor) ->
     for needs in (Needs.SIGN_IN, Needs.SCAN, Needs.KEPT):
         back(alice, f"{needs}@contoso.example", needs=needs)
         with CaptureQueriesContext(connection) as queries:
-            lines.append(re.findall(r'data-part="again".*?</p>', alice.client.get(LIST).content.decode(), re.DOTALL))
+            lines.append(re.findall(r'data-part="again".*?</div>', alice.client.get(LIST).content.decode(), re.DOTALL))
         assert len(queries) == len(without)
     searched = alice.client.get(f"{LIST}?q=contoso")
 

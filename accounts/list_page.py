@@ -153,16 +153,14 @@ class Shape(NamedTuple):
     others: bool
     several: bool
     chip: bool
-    again: bool
     demo: bool
 
     @classmethod
     def of(cls, user: User, context: Mapping[str, Any]) -> Shape:
         """The shape of a person's page."""
         pinned, others, several = bool(context["pinned"]), bool(context["others"]), context["count"] > 1
-        chip, again = bool(context["chip"]), bool(context["again"])
-        manner, zone_known = Manner.of(user), bool(user.time_zone)
-        return cls(manner, user.theme, zone_known, pinned, others, several, chip, again, settings.DEMO)
+        chip = bool(context["chip"])
+        return cls(Manner.of(user), user.theme, bool(user.time_zone), pinned, others, several, chip, settings.DEMO)
 
 
 def fits(request: HttpRequest, context: Mapping[str, Any]) -> bool:
@@ -200,7 +198,6 @@ def _filler(shape: Shape) -> Filler:
         **_MARKS,
         "list_is_open": True,
         "chip": _MARKS["chip"] if shape.chip else "",
-        "again": _MARKS["again"] if shape.again else "",
         "pinned": _MARKS["pinned"] if shape.pinned else "",
         "others": _MARKS["others"] if shape.others else "",
         "count": 2 if shape.several else 1,

@@ -62,7 +62,7 @@ def test_row_says_when_somebody_signed_in(now: str, day: str) -> None:
     with time_machine.travel(f"{now}T12:00Z", tick=False):
         row = rows.render([entry], {}, user=User(), csrf="")
 
-    assert re.findall(r'"row-signed-in">([^<]*)<', row) == [f"Signed in {day}"]
+    assert re.findall(r'"row-line">([^<]*)<', row) == [f"Signed in {day}"]
     assert "code-line" not in row
 
 

@@ -74,8 +74,8 @@ def begun(alice: Visitor, context: BrowserContext, sign_in: SignIn) -> Page:
     row = page.locator(".row").filter(has_text=BOB)
     expect(row).to_contain_text("Action required")
     expect(row.locator(".code")).to_have_count(0)
-    expect(page.locator(".again-line")).to_have_text("4 accounts wait for your sign-in")
-    page.locator(".again-line a").click()
+    expect(page.locator("[data-part=again]")).to_have_text("4 accounts wait for your sign-in")
+    page.locator("[data-part=again] a").click()
     assert waiting(page) == [BOB, PERSONAL, PAT, OLD]
     return page
 
@@ -107,7 +107,7 @@ def test_work_account_is_signed_in_to_and_to_nobody_else(
     press(page, "Keep the name only", of=OLD)
     page.get_by_role("link", name="Finish later").click()
 
-    expect(page.locator(".again-line")).to_have_text("2 accounts wait for your sign-in")
+    expect(page.locator("[data-part=again]")).to_have_text("2 accounts wait for your sign-in")
     _, bob, _, _, old = alice.entries
     assert (bob.needs, bob.secret, bob.identity and bob.identity.role) == (None, None, "entra")
     assert (old.needs, old.identity) == (Needs.KEPT, None)

@@ -126,10 +126,15 @@ def context(
         "csrf_token": csrf,
         "ahead": int(settings.CODES_AHEAD.total_seconds()),
         "version": request.vault.row.version,
-        "again": "" if query else _again(sum(entry.waits for entry in accounts.entries), get_language() or ""),
+        "again": "" if query else _again(_waiting(accounts), get_language() or ""),
         "every": settings.LOOK_EVERY.total_seconds(),
         **of_news(told),
     }
+
+
+def _waiting(accounts: AccountList) -> int:
+    """How many accounts wait for their person. Few need anything, and the others are passed over."""
+    return len([entry for entry in accounts.entries if entry.needs is not None and entry.waits])
 
 
 @lru_cache(maxsize=64)

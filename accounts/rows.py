@@ -56,8 +56,7 @@ class Kind(NamedTuple):
     name: bool
     opened: bool  # Its page stands beside the list.
     signed_in: bool  # Somebody signed in to it.
-    needs: str  # A word for what brings its code back; empty where it has one.
-    dated: bool  # Its counter is of a backup.
+    needs: str  # What `needs_of` says; "dated" where its counter is of a backup; empty for nearly all.
 
     @classmethod
     def of(cls, entry: Entry, code: Code | None, opened: str) -> Kind:
@@ -66,8 +65,8 @@ class Kind(NamedTuple):
         own_ring = code is not None and not counter and code.period != COMMON_PERIOD
         signed_in = entry.signed_in is not None
         named = bool(entry.issuer), bool(entry.name)
-        needs, dated = needs_of(entry), counter and entry.as_of is not None
-        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in, needs, dated)
+        needs = "" if entry.needs is None and entry.as_of is None else needs_of(entry) or _dated(entry)
+        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in, needs)
 
 
 def needs_of(entry: Entry) -> str:
@@ -81,6 +80,10 @@ def needs_of(entry: Entry) -> str:
     return "organization" if entry.kind is core.Kind.WORK else "scan"
 
 
+def _dated(entry: Entry) -> str:
+    return "dated" if entry.type is Type.HOTP and entry.as_of is not None else ""
+
+
 def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, object]:
     """What a row shows. `text` is done to what people wrote; the rest is digits and letters of our own making."""
     digits, width, step, period = (code.digits, code.width, code.step, code.period) if code else ("", 0, "", 0)
@@ -89,7 +92,7 @@ def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str)
     called = issuer or name
     escaped = text(name)
     user, sign, host = escaped.partition("@")
-    return {
+    row: dict[str, object] = {
         "id": entry.id,
         "issuer": text(issuer),
         "name": escaped,
@@ -111,8 +114,10 @@ def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str)
         "next_one": digits[width : width + half],
         "next_two": digits[width + half : 2 * width],
         "signed_in": _day(entry.signed_in) if entry.signed_in is not None else "",
-        "as_of": _day(entry.as_of) if entry.as_of is not None else "",
     }
+    if entry.as_of is not None:
+        row["as_of"] = _day(entry.as_of)
+    return row
 
 
 def _clock(second: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from backups.views import endings, iphone, status, switch
+from backups.views import endings, iphone, restore, status, switch
 
 app_name = "backups"
 urlpatterns = [
@@ -24,4 +24,10 @@ urlpatterns = [
     path("delete/", endings.delete, name="delete"),
     path("delete/sign-in/", endings.sign_in_to_delete, name="delete-sign-in"),
     path("older/", endings.older, name="older"),
+    path("restore/", restore.start, name="restore"),
+    path("restore/sign-in/", restore.sign_in, name="restore-sign-in"),
+    path("restore/choose/", restore.choose, name="restore-choose"),
+    path("restore/passkey/", restore.passkey, name="restore-passkey"),
+    path("restore/<uuid:draft>/", restore.preview, name="restore-preview"),
+    path("restore/report/<uuid:draft>/", restore.report, name="restore-report"),
 ]

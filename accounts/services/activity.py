@@ -88,6 +88,8 @@ class Tag(StrEnum):
     BACKUP_BEHIND = "backups:backup:behind"
     BACKUP_ACCEPTED = "backups:backup:accepted"
     BACKUP_OLDER_DELETED = "backups:older:deleted"
+    RESTORED = "backups:restore:done"
+    RESTORED_BY_ANOTHER = "backups:restore:by_another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,19 @@ TAGS: Mapping[Tag, Line] = {
     Tag.BACKUP_BEHIND: Line(_("The list has not been backed up for a week."), "backups", mailed=True),
     Tag.BACKUP_ACCEPTED: Line(
         _("The smaller list was confirmed; the fuller saved state is no longer held."), "backups"
+    ),
+    Tag.RESTORED: Line(
+        _("Restored %(count)d of %(all)d accounts from the backup under %(account)s."),
+        "backups",
+        mailed=True,
+        shown=True,
+        undone=True,
+    ),
+    Tag.RESTORED_BY_ANOTHER: Line(
+        _("Your backup under %(account)s was restored on '%(asked)s', by another person who is signed in to it."),
+        "backups",
+        mailed=True,
+        shown=True,
     ),
     Tag.BACKUP_OLDER_DELETED: Line(
         ngettext_lazy(
@@ -298,7 +313,11 @@ def done_on(event: Event) -> str:
     return "" if by and by in sentence(event) else by
 
 
-_NO_FACTS = {"device": "", "asked": "", "name": "", "day": "", "account": "", "role": "", "reason": "", "count": 1}
+_NO_FACTS: Mapping[str, Any] = {
+    **dict.fromkeys(("device", "asked", "name", "day", "account", "role", "reason"), ""),
+    "count": 1,
+    "all": 0,
+}
 
 # What staff read in place of facts that are for the owner alone: these name what somebody has elsewhere.
 WITHHELD: Mapping[str, str | Promise] = {

@@ -136,7 +136,13 @@ def _sealed(vault: OpenVault) -> bytes:
 
 @sensitive_variables()
 def change(
-    vault: OpenVault, operation: Operation, *, tag: Tag, at: datetime, facts: dict[str, Any] | None = None
+    vault: OpenVault,
+    operation: Operation,
+    *,
+    tag: Tag,
+    at: datetime,
+    facts: dict[str, Any] | None = None,
+    reference: str = "",
 ) -> AccountList:
     """Apply one operation to the list as it stands now, and keep the result as its next state.
 
@@ -158,7 +164,8 @@ def change(
         row.version, row.changed_at = row.version + 1, at
         row.save(update_fields=["version", "changed_at"])
         _keep(row, sealing.seal(after, vault.key, row.id.bytes, row.version), act=tag, at=at)
-        activity.record(tag, user=vault.user, device=vault.device, at=at, facts=_facts(row, facts))
+        said = _facts(row, facts)
+        activity.record(tag, user=vault.user, device=vault.device, at=at, facts=said, reference=reference)
         changed.send(Vault, vault=row, before=before, after=after, at=at)
     vault.row, vault.opened, vault.sealed = row, after, None
     return after

@@ -229,7 +229,10 @@ class AccountList:
         return self._with(replace(entry, counter=entry.counter + 1)).checked()
 
     def counted_to(self, id: str, counter: int) -> AccountList:
-        """The list with the counter of an account no lower than this; the very list where it is so. Raises NotListed."""
+        """The list with the counter of an account no lower than this; the very list where it is so.
+
+        Raises NotListed.
+        """
         entry = self.get(id)
         if entry.type is not Type.HOTP or entry.secret is None or entry.counter >= counter:
             return self

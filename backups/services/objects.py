@@ -108,6 +108,11 @@ def newest_whole(account: RecoveryAccount, stream: str, *, above: int) -> int:
     return above
 
 
+def fetched(name: Name) -> bytes:
+    """The bytes under a name. Raises NotStored, StoreFailed."""
+    return storage.backups().fetch(name.path)
+
+
 def server_key(kid: int) -> Secret | None:
     """The key S of a number, where the server keys file has it."""
     try:

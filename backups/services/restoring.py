@@ -1,0 +1,558 @@
+"""A saved state comes back: found by a proven account, opened, held until the yes, merged into the list.
+
+What a person has not proven is told nobody: a choice that does not exist and one of somebody else are the same. What
+opens an envelope passes through here and is kept nowhere; what was in it is held sealed under the list's own key.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.models import Attempt, DeviceType, Draft
+from accounts.services import activity, attempts, identity, policy, vaults, words
+from accounts.services.activity import Tag
+from accounts.services.attempts import Limit
+from accounts.services.identity import Identity, Purpose
+from accounts.services.policy import Act
+from accounts.services.vaults import OpenVault
+from accounts.vault import keys, merging
+from accounts.vault.entry import Entry, Needs
+from accounts.vault.errors import VaultError, WrongKey
+from accounts.vault.keys import Secret
+from accounts.vault.list import AccountList, Relation
+from accounts.vault.merging import Keep
+from backups import envelope
+from backups.contents import Contents
+from backups.models import Generation, RecoveryAccount
+from backups.names import Name
+from backups.services import objects, recovery
+from backups.storage import NotStored
+
+logger = logging.getLogger(__name__)
+
+WORDS_OF_RECOVERY = Limit(Attempt.Act.WORDS, 10, timedelta(hours=24))
+RESTORES = Limit(Attempt.Act.RESTORE, 3, timedelta(hours=24))
+_LOOKED_INTO = 12  # Saved states without a record, of which so many are opened to see whose they are.
+
+
+# -- Where it is ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A saved state that can be chosen, as far as records or itself tell. `kinds` are the keys of which it needs one.
+
+    Without a record and without the key that opens it nothing but its number is known: `made_at` is None.
+    """
+
+    name: Name
+    made_at: datetime | None = None
+    device_name: str = ""
+    whole: int = 0
+    named: int = 0
+    checked_at: datetime | None = None
+    kinds: frozenset[str] = frozenset()
+    is_recorded: bool = False
+    is_damaged: bool = False
+    deletes_at: datetime | None = None
+    sha256: bytes | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """What a form calls it."""
+        return f"{self.name.stream.hex()}-{self.name.sequence:016x}"
+
+    @property
+    def count(self) -> int:
+        """Accounts in it."""
+        return self.whole + self.named
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The backups under a proven account: the newest of each, then the earlier ones.
+
+    `missing` are numbers that the records know and the store lacks, each with the number before it that is there.
+    `elsewhere` counts the backups of other types of devices, which are closed here.
+    """
+
+    newest: tuple[Choice, ...] = ()
+    older: tuple[Choice, ...] = ()
+    missing: tuple[tuple[int, int], ...] = ()
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def every(self) -> tuple[Choice, ...]:
+        """All of them."""
+        return (*self.newest, *self.older)
+
+    @property
+    def is_unrecorded(self) -> bool:
+        """Whether the records of this server are newer than all that was found."""
+        return bool(self.newest) and not any(choice.is_recorded for choice in self.every)
+
+
+class NotThere(Exception):
+    """No such saved state under this account: it never was, it is gone, or it is somebody else's."""
+
+
+class WrongWords(Exception):
+    """They open no slot of it. `left` tries are left until `until`."""
+
+    def __init__(self, left: int, until: datetime) -> None:
+        super().__init__()
+        self.left, self.until = left, until
+
+
+def find(person: Identity, device_type: str) -> Found:
+    """The backups of this type of device under a proven account. Raises StoreFailed."""
+    streams: dict[bytes, list[Choice]] = {}
+    rows = _rows(person, device_type)
+    looked_into = 0
+    for name in _names(person, device_type):
+        row = rows.pop((bytes(name.ctx), name.stream.hex(), name.sequence), None)
+        if row is not None and row.backup is not None and row.backup.is_gone:
+            continue
+        if row is not None:
+            choice = _recorded(name, row)
+        else:
+            looked_into += 1
+            choice = _looked_into(name, device_type) if looked_into <= _LOOKED_INTO else Choice(name)
+        streams.setdefault(name.stream, []).append(choice)
+    newest = sorted((choices[0] for choices in streams.values()), key=_when, reverse=True)
+    older = sorted((choice for choices in streams.values() for choice in choices[1:]), key=_when, reverse=True)
+    elsewhere = {
+        other: len({name.stream for name in _names(person, other)})
+        for other in DeviceType.values
+        if other != device_type
+    }
+    return Found(
+        tuple(newest),
+        tuple(older),
+        tuple(_missing(rows, streams)),
+        {type: count for type, count in elsewhere.items() if count},
+    )
+
+
+def _names(person: Identity, device_type: str) -> Iterator[Name]:
+    """Each number once, the newest of a stream first; of two server keys the newer."""
+    found: dict[tuple[bytes, int], Name] = {}
+    for ctx in recovery.ctxs(person, device_type):
+        for name in objects.named(ctx):
+            there = found.get((name.stream, name.sequence))
+            if there is None or there.kid < name.kid:
+                found[name.stream, name.sequence] = name
+    return iter(sorted(found.values(), key=lambda name: name.sequence, reverse=True))
+
+
+def _rows(person: Identity, device_type: str) -> dict[tuple[bytes, str, int], Generation]:
+    states = (Generation.State.PROVEN, Generation.State.DAMAGED)
+    rows = Generation.objects.filter(
+        recovery_account__name__in=recovery.ctxs(person, device_type), state__in=states
+    ).select_related("recovery_account", "backup")
+    return {(bytes(row.recovery_account.name), row.stream, row.sequence): row for row in rows.defer("waiting")}
+
+
+def _recorded(name: Name, row: Generation) -> Choice:
+    return Choice(
+        name,
+        made_at=row.made_at,
+        device_name=row.device_name,
+        whole=row.whole,
+        named=row.named,
+        checked_at=row.checked_at,
+        kinds=frozenset(kind for kind, _slot in row.slots),
+        is_recorded=True,
+        is_damaged=row.state == Generation.State.DAMAGED,
+        deletes_at=row.backup.deletes_at if row.backup is not None else None,
+        sha256=bytes(row.sha256) if row.kid == name.kid else None,
+    )
+
+
+@sensitive_variables()
+def _looked_into(name: Name, device_type: str) -> Choice:
+    """What a saved state without a record says of itself; where it needs a key, which kinds of key."""
+    try:
+        data = objects.fetched(name)
+        slots = envelope.slots(data, name.place, objects.server_key)
+        if slots:
+            return Choice(name, kinds=frozenset(slot.kind for slot in slots))
+        contents = Contents.from_bytes(envelope.read(data, name.place, objects.server_key), device_type=device_type)
+    except (NotStored, VaultError) as error:
+        logger.warning("A saved state without a record does not open: %s", type(error).__name__)
+        return Choice(name, is_damaged=True)
+    return Choice(
+        name,
+        made_at=datetime.fromtimestamp(contents.at, UTC),
+        device_name=contents.device_name,
+        whole=contents.whole,
+        named=contents.named,
+    )
+
+
+def _when(choice: Choice) -> tuple[float, int]:
+    return (choice.made_at.timestamp() if choice.made_at else 0.0, choice.name.sequence)
+
+
+def _missing(
+    rows: Mapping[tuple[bytes, str, int], Generation], streams: Mapping[bytes, Sequence[Choice]]
+) -> Iterator[tuple[int, int]]:
+    """Numbers that are proven and newer than all that lies in their stream: a store behind its records."""
+    for (_ctx, stream, sequence), row in rows.items():
+        there = [choice.name.sequence for choice in streams.get(bytes.fromhex(stream), ())]
+        if row.state == Generation.State.PROVEN and there and sequence > max(there):
+            yield sequence, max(there)
+
+
+# -- Opened -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """What a person opens a saved state with: the words as typed, or a passkey's output. Neither is kept."""
+
+    words: str = field(default="", repr=False)
+    output: Secret | None = field(default=None, repr=False)
+
+
+@sensitive_variables()
+def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bool = False, at: datetime) -> UUID:
+    """Open a saved state of a proven account and hold what is in it until the yes: 15 minutes. Spends the proof.
+
+    Raises NotProven, NotThere, WrongWords, WrongKey (a passkey, or no key was given), TooManyTries, words.Busy,
+    StoreFailed, Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
+    """
+    person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
+    choice = next((one for one in find(person, vault.device.type).every if one.key == key), None)
+    if choice is None:
+        raise NotThere
+    contents = _opened(person, choice, opener, vault.device.type, at=at)
+    document = {
+        "v": 1,
+        "contents": json.loads(contents.to_bytes()),
+        "stream": choice.name.stream.hex(),
+        "number": choice.name.sequence,
+        "label": person.masked,
+        "subject": subject(person).hex(),
+        "names": [ctx.hex() for ctx in recovery.ctxs(person, vault.device.type)],
+        "trial": is_trial,
+    }
+    with transaction.atomic():
+        identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
+        return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).id
+
+
+@sensitive_variables()
+def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, *, at: datetime) -> Contents:
+    try:
+        data = objects.fetched(choice.name)
+    except NotStored:
+        raise NotThere from None
+    place, sha256 = choice.name.place, choice.sha256
+    slots = envelope.slots(data, place, objects.server_key, sha256=sha256)
+    backup_key = None
+    if slots and opener.output is not None:
+        backup_key = ("passkey", keys.backup_key_of_passkey(opener.output))
+    elif slots and opener.words:
+        backup_key = _by_words(person, data, choice, slots, opener.words, at=at)
+    text = envelope.read(data, place, objects.server_key, backup_key=backup_key, sha256=sha256)
+    return Contents.from_bytes(text, device_type=device_type)
+
+
+@sensitive_variables()
+def _by_words(
+    person: Identity, data: bytes, choice: Choice, slots: Sequence[envelope.Slot], typed: str, *, at: datetime
+) -> tuple[str, Secret]:
+    """The key that these words make. Counted before it is computed. Raises WrongWords, TooManyTries, Busy."""
+    counted = subject(person)
+    tried = attempts.count([(WORDS_OF_RECOVERY, counted)], at=at)
+    try:
+        for slot in slots:
+            if slot.kind != envelope.WORDS:
+                continue
+            made = keys.backup_key_of_words(words.stretched(typed, Secret(slot.salt), slot.costs, at=at))
+            try:
+                envelope.read(data, choice.name.place, objects.server_key, backup_key=(envelope.WORDS, made))
+            except WrongKey:
+                continue
+            attempts.forget(tried)
+            return envelope.WORDS, made
+    except words.Busy:
+        attempts.forget(tried)
+        raise
+    raise WrongWords(*attempts.left(WORDS_OF_RECOVERY, counted, at=at))
+
+
+def subject(person: Identity) -> bytes:
+    """Whose tries and restores are counted: the recovery account, whoever asks."""
+    return attempts.of_identity(identity.tag(person.issuer, person.uid))
+
+
+# -- The fate of each -------------------------------------------------------------------------------------------------
+
+
+class Fate(StrEnum):
+    """What becomes of an account of the backup."""
+
+    SIGN_IN = "sign_in"
+    SCAN = "scan"
+    NAME = "name"
+    CLASH = "clash"
+    CODE = "code"
+    HERE = "here"
+    BLOCKED = "blocked"
+
+
+# Those that are here afterwards with all that they had.
+RESTORED = frozenset({Fate.CODE, Fate.CLASH, Fate.HERE, Fate.NAME})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One account of the backup as a page may show it: no key is in it."""
+
+    id: str
+    issuer: str
+    name: str
+    kind: str
+    fate: Fate
+    sentence: str = ""  # The rule that blocks it.
+    added: int = 0
+    there_added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a saved state would bring, and until when it is held."""
+
+    rows: tuple[Row, ...]
+    device_name: str
+    made_at: datetime
+    ends_at: datetime
+    is_trial: bool
+
+    def of(self, fate: Fate) -> tuple[Row, ...]:
+        """Those of one fate, in their order."""
+        return tuple(row for row in self.rows if row.fate is fate)
+
+    @property
+    def with_codes(self) -> int:
+        """How many will have codes."""
+        counts = Counter(row.fate for row in self.rows)
+        return counts[Fate.CODE] + counts[Fate.CLASH] + counts[Fate.HERE]
+
+
+@sensitive_variables()
+def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
+    """The fate of each account beside the list as it stands now. Raises DraftGone."""
+    document = vaults.look(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+    contents = _contents(vault, document)
+    ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
+    return Preview(
+        tuple(_rows_of(vault, contents)),
+        contents.device_name,
+        datetime.fromtimestamp(contents.at, UTC),
+        ends_at,
+        bool(document["trial"]),
+    )
+
+
+@sensitive_variables()
+def _contents(vault: OpenVault, document: Mapping[str, Any]) -> Contents:
+    text = json.dumps(document["contents"]).encode()
+    return Contents.from_bytes(text, device_type=vault.device.type)
+
+
+@sensitive_variables()
+def _rows_of(vault: OpenVault, contents: Contents) -> Iterator[Row]:
+    for met in merging.meet(vaults.read(vault), contents.entries):
+        fate, sentence = _fate(met.entry, met.relation), ""
+        if fate is not Fate.HERE:
+            try:
+                policy.require(vault.user, Act.RESTORE, met.entry)
+            except policy.Refused as refused:
+                fate, sentence = Fate.BLOCKED, refused.sentence
+        entry, there = met.entry, met.there
+        yield Row(
+            entry.id,
+            entry.issuer,
+            entry.name,
+            entry.kind.value,
+            fate,
+            sentence,
+            entry.added,
+            there.added if there is not None else 0,
+        )
+
+
+def _fate(entry: Entry, relation: Relation) -> Fate:
+    if relation is Relation.SAME:
+        return Fate.HERE
+    if entry.secret is None:
+        return {Needs.SIGN_IN: Fate.SIGN_IN, Needs.SCAN: Fate.SCAN}.get(entry.needs or Needs.SIGN_IN, Fate.NAME)
+    return Fate.CLASH if relation is Relation.CLASH else Fate.CODE
+
+
+# -- The yes ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What the person says yes to: which accounts, and which of two keys where one name has both."""
+
+    ids: frozenset[str]
+    keeps: Mapping[str, Keep] = field(default_factory=dict)
+
+
+class NothingChosen(Exception):
+    """No account has a tick."""
+
+
+class Trial(Exception):
+    """It was held to be looked at: nothing of it is written."""
+
+
+@sensitive_variables()
+def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) -> UUID:
+    """Merge what was chosen into the list, in one transaction, and hold the report of it. Returns the report's id.
+
+    Three a day are counted over the recovery account, however many people hold it; one that changes nothing is none.
+    Everybody who holds it is told. Raises DraftGone, TooManyTries, NothingChosen, Trial, TooLarge; then nothing has
+    changed and the draft still waits.
+    """
+    document = vaults.look(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+    if document["trial"]:
+        raise Trial
+    contents = _contents(vault, document)
+    rows = [row for row in _rows_of(vault, contents) if row.id in chosen.ids or row.fate is Fate.HERE]
+    wanted = {row.id for row in rows if row.fate is not Fate.BLOCKED}
+    entries = [entry for entry in contents.entries if entry.id in wanted]
+    if not entries:
+        raise NothingChosen
+    tried = attempts.count([(RESTORES, bytes.fromhex(document["subject"]))], at=at)
+    try:
+        changed, report_id = _merged(vault, draft_id, document, contents, entries, rows, chosen.keeps, at=at)
+    except BaseException:
+        attempts.forget(tried)
+        raise
+    if not changed:
+        attempts.forget(tried)
+    return report_id
+
+
+@sensitive_variables()
+def _merged(
+    vault: OpenVault,
+    draft_id: UUID,
+    document: Mapping[str, Any],
+    contents: Contents,
+    entries: Sequence[Entry],
+    rows: Sequence[Row],
+    keeps: Mapping[str, Keep],
+    *,
+    at: datetime,
+) -> tuple[bool, UUID]:
+    reference = activity.new_reference()
+
+    def merged(accounts: AccountList) -> AccountList:
+        return merging.merge(
+            accounts, entries, made_at=contents.at, at=vaults.seconds(at), new_id=keys.new_id, keeps=keeps
+        )
+
+    with transaction.atomic():
+        vaults.take(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+        before = vault.row.version
+        facts = {
+            "count": sum(row.fate in RESTORED for row in rows),
+            "all": len(contents.entries),
+            "account": document["label"],
+            "draft": str(draft_id),
+        }
+        vaults.change(vault, merged, tag=Tag.RESTORED, at=at, facts=facts, reference=reference)
+        changed = vault.row.version != before
+        if changed:
+            _tell_others(vault, document, at=at)
+        report = {
+            "v": 1,
+            "of": len(contents.entries),
+            "device": contents.device_name,
+            "made": contents.at,
+            "done": vaults.seconds(at),
+            "reference": reference if changed else "",
+            "state": vault.row.version if changed else 0,
+            "rows": [[row.issuer, row.name, row.fate.value] for row in rows],
+        }
+        return changed, vaults.hold(vault, {"report": report}, kind=Draft.Kind.RESTORE, at=at).id
+
+
+def _tell_others(vault: OpenVault, document: Mapping[str, Any], *, at: datetime) -> None:
+    """Whoever else holds this recovery account, by mail and on each device. The person's own line tells themselves."""
+    names = [bytes.fromhex(name) for name in document["names"]]
+    holders = RecoveryAccount.objects.filter(name__in=names).exclude(user=vault.user).select_related("user")
+    facts = {"account": document["label"], "asked": vault.device.name}
+    for holder in {one.user_id: one.user for one in holders}.values():
+        activity.record(Tag.RESTORED_BY_ANOTHER, user=holder, at=at, facts=facts)
+
+
+def drop(vault: OpenVault, draft_id: UUID) -> None:
+    """The person said no: what was opened is gone."""
+    vaults.drop(vault, draft_id)
+
+
+def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
+    """Whether a draft that is gone was restored: the second of two clicks."""
+    since = at - timedelta(minutes=30)
+    return vault.user.events.filter(at__gte=since, tag=Tag.RESTORED, facts__draft=str(draft_id)).exists()
+
+
+# -- The report -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How a restore ended. `state` is the one of the list that it made, by which it is undone; 0 where none."""
+
+    of: int
+    device_name: str
+    made_at: datetime
+    done_at: datetime
+    reference: str
+    state: int
+    rows: tuple[Row, ...]
+
+    @property
+    def to_do(self) -> tuple[Row, ...]:
+        """Those that came back by name and wait."""
+        return tuple(row for row in self.rows if row.fate in (Fate.SIGN_IN, Fate.SCAN))
+
+    @property
+    def restored(self) -> tuple[Row, ...]:
+        """Those that are here with what they had."""
+        return tuple(row for row in self.rows if row.fate in RESTORED)
+
+
+def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
+    """The report that `accept` held, for 15 minutes. Raises DraftGone."""
+    document = vaults.look(vault, report_id, kind=Draft.Kind.RESTORE, at=at).get("report")
+    if document is None:
+        raise vaults.DraftGone
+    return Report(
+        document["of"],
+        document["device"],
+        datetime.fromtimestamp(document["made"], UTC),
+        datetime.fromtimestamp(document["done"], UTC),
+        document["reference"],
+        document["state"],
+        tuple(Row("", issuer, name, "", Fate(fate)) for issuer, name, fate in document["rows"]),
+    )

@@ -272,10 +272,16 @@ def look(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) ->
 def take(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:
     """`look`, and the draft is gone: of two clicks one takes it. Inside the transaction of what it is taken for."""
     document = look(vault, draft_id, kind=kind, at=at)
-    taken, _ = Draft.objects.filter(pk=draft_id, vault=vault.row).delete()
+    use(vault, draft_id, kind=kind, at=at)
+    return document
+
+
+def use(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> None:
+    """A draft whose document was read before is gone: of two clicks one uses it. As `take`. Raises DraftGone."""
+    mine = Draft.objects.filter(pk=draft_id, vault=vault.row, device=vault.device, kind=kind, expires_at__gt=at)
+    taken, _ = mine.delete()
     if not taken:
         raise DraftGone
-    return document
 
 
 def drop(vault: OpenVault, draft_id: UUID) -> None:

@@ -10,9 +10,10 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import chain, zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -22,13 +23,13 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import Attempt, DeviceType, Draft
 from accounts.services import activity, attempts, identity, policy, vaults, words
 from accounts.services.activity import Tag
-from accounts.services.attempts import Limit
+from accounts.services.attempts import WORDS_OF_NETWORK, Limit
 from accounts.services.identity import Identity, Purpose
 from accounts.services.policy import Act
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys, merging
-from accounts.vault.entry import Entry, Needs
-from accounts.vault.errors import VaultError, WrongKey
+from accounts.vault.entry import Entry, Needs, folded
+from accounts.vault.errors import KeyMissing, Unsupported, VaultError, WrongKey
 from accounts.vault.keys import Secret
 from accounts.vault.list import AccountList, Relation
 from accounts.vault.merging import Keep
@@ -43,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 WORDS_OF_RECOVERY = Limit(Attempt.Act.WORDS, 10, timedelta(hours=24))
 RESTORES = Limit(Attempt.Act.RESTORE, 3, timedelta(hours=24))
-_LOOKED_INTO = 12  # Saved states without a record, of which so many are opened to see whose they are.
+_LOOKED_INTO = 40  # Saved states without a record, of which so many are opened to see whose they are.
 
 
 # -- Where it is ------------------------------------------------------------------------------------------------------
@@ -83,8 +84,8 @@ class Choice:
 class Found:
     """The backups under a proven account: the newest of each, then the earlier ones.
 
-    `missing` are numbers that the records know and the store lacks, each with the number before it that is there.
-    `elsewhere` counts the backups of other types of devices, which are closed here.
+    `missing` are newest numbers that the records know and the store lacks, each with the number before it that is
+    there, 0 where none is. `elsewhere` counts the backups of other types of devices, which are closed here.
     """
 
     newest: tuple[Choice, ...] = ()
@@ -107,6 +108,10 @@ class NotThere(Exception):
     """No such saved state under this account: it never was, it is gone, or it is somebody else's."""
 
 
+class KeyNeeded(Exception):
+    """The sign-in alone does not open it, and no key came with it."""
+
+
 class WrongWords(Exception):
     """They open no slot of it. `left` tries are left until `until`."""
 
@@ -117,26 +122,23 @@ class WrongWords(Exception):
 
 def find(person: Identity, device_type: str) -> Found:
     """The backups of this type of device under a proven account. Raises StoreFailed."""
-    streams: dict[bytes, list[Choice]] = {}
-    rows = _rows(person, device_type)
+    streams, rows = _streams(person, device_type), _rows(person, device_type)
+    found: dict[bytes, list[Choice]] = {}
     looked_into = 0
-    for name in _names(person, device_type):
-        row = rows.pop((bytes(name.ctx), name.stream.hex(), name.sequence), None)
-        if row is not None and row.backup is not None and row.backup.is_gone:
+    # The newest of each stream come first, so that of many the newest are looked into.
+    for name in chain.from_iterable(zip_longest(*streams.values())):
+        row = rows.get((name.stream, name.sequence)) if name is not None else None
+        if name is None or _is_gone(row):
             continue
         if row is not None:
             choice = _recorded(name, row)
         else:
             looked_into += 1
             choice = _looked_into(name, device_type) if looked_into <= _LOOKED_INTO else Choice(name)
-        streams.setdefault(name.stream, []).append(choice)
-    newest = sorted((choices[0] for choices in streams.values()), key=_when, reverse=True)
-    older = sorted((choice for choices in streams.values() for choice in choices[1:]), key=_when, reverse=True)
-    elsewhere = {
-        other: len({name.stream for name in _names(person, other)})
-        for other in DeviceType.values
-        if other != device_type
-    }
+        found.setdefault(name.stream, []).append(choice)
+    newest = sorted((choices[0] for choices in found.values()), key=_when, reverse=True)
+    older = sorted((choice for choices in found.values() for choice in choices[1:]), key=_when, reverse=True)
+    elsewhere = {type: len(_streams(person, type)) for type in DeviceType.values if type != device_type}
     return Found(
         tuple(newest),
         tuple(older),
@@ -145,23 +147,43 @@ def find(person: Identity, device_type: str) -> Found:
     )
 
 
-def _names(person: Identity, device_type: str) -> Iterator[Name]:
-    """Each number once, the newest of a stream first; of two server keys the newer."""
+def _choice(person: Identity, device_type: str, key: str) -> Choice:
+    """The saved state that a form calls by this key. Raises NotThere, StoreFailed."""
+    for name in chain.from_iterable(_streams(person, device_type).values()):
+        if Choice(name).key == key:
+            row = _rows(person, device_type).get((name.stream, name.sequence))
+            if _is_gone(row):
+                break
+            return _recorded(name, row) if row is not None else Choice(name)
+    raise NotThere
+
+
+def _is_gone(row: Generation | None) -> bool:
+    """Whether it was deleted, but for what the store has yet to let go."""
+    return row is not None and row.backup is not None and row.backup.is_gone
+
+
+def _streams(person: Identity, device_type: str) -> dict[bytes, list[Name]]:
+    """What lies there, by streams, in each the newest first: each number once, of two server keys the newer."""
     found: dict[tuple[bytes, int], Name] = {}
     for ctx in recovery.ctxs(person, device_type):
         for name in objects.named(ctx):
             there = found.get((name.stream, name.sequence))
             if there is None or there.kid < name.kid:
                 found[name.stream, name.sequence] = name
-    return iter(sorted(found.values(), key=lambda name: name.sequence, reverse=True))
+    streams: dict[bytes, list[Name]] = {}
+    for name in sorted(found.values(), key=lambda name: name.sequence, reverse=True):
+        streams.setdefault(name.stream, []).append(name)
+    return streams
 
 
-def _rows(person: Identity, device_type: str) -> dict[tuple[bytes, str, int], Generation]:
+def _rows(person: Identity, device_type: str) -> dict[tuple[bytes, int], Generation]:
+    """What the records know of this person's saved states: of no other's, whatever stream and number those have."""
     states = (Generation.State.PROVEN, Generation.State.DAMAGED)
     rows = Generation.objects.filter(
         recovery_account__name__in=recovery.ctxs(person, device_type), state__in=states
     ).select_related("recovery_account", "backup")
-    return {(bytes(row.recovery_account.name), row.stream, row.sequence): row for row in rows.defer("waiting")}
+    return {(bytes.fromhex(row.stream), row.sequence): row for row in rows.defer("waiting")}
 
 
 def _recorded(name: Name, row: Generation) -> Choice:
@@ -182,7 +204,10 @@ def _recorded(name: Name, row: Generation) -> Choice:
 
 @sensitive_variables()
 def _looked_into(name: Name, device_type: str) -> Choice:
-    """What a saved state without a record says of itself; where it needs a key, which kinds of key."""
+    """What a saved state without a record says of itself; where it needs a key, which kinds of key.
+
+    One that only this server cannot open can be chosen all the same: then it is said why.
+    """
     try:
         data = objects.fetched(name)
         slots = envelope.slots(data, name.place, objects.server_key)
@@ -191,7 +216,7 @@ def _looked_into(name: Name, device_type: str) -> Choice:
         contents = Contents.from_bytes(envelope.read(data, name.place, objects.server_key), device_type=device_type)
     except (NotStored, VaultError) as error:
         logger.warning("A saved state without a record does not open: %s", type(error).__name__)
-        return Choice(name, is_damaged=True)
+        return Choice(name, is_damaged=not isinstance(error, KeyMissing | Unsupported))
     return Choice(
         name,
         made_at=datetime.fromtimestamp(contents.at, UTC),
@@ -206,13 +231,17 @@ def _when(choice: Choice) -> tuple[float, int]:
 
 
 def _missing(
-    rows: Mapping[tuple[bytes, str, int], Generation], streams: Mapping[bytes, Sequence[Choice]]
+    rows: Mapping[tuple[bytes, int], Generation], streams: Mapping[bytes, Sequence[Name]]
 ) -> Iterator[tuple[int, int]]:
-    """Numbers that are proven and newer than all that lies in their stream: a store behind its records."""
-    for (_ctx, stream, sequence), row in rows.items():
-        there = [choice.name.sequence for choice in streams.get(bytes.fromhex(stream), ())]
-        if row.state == Generation.State.PROVEN and there and sequence > max(there):
-            yield sequence, max(there)
+    """Of each stream the newest number that is known, where a store behind its records lacks it."""
+    known: dict[bytes, int] = {}
+    for (stream, sequence), row in rows.items():
+        if not _is_gone(row):
+            known[stream] = max(sequence, known.get(stream, 0))
+    for stream, sequence in known.items():
+        there = max((name.sequence for name in streams.get(stream, ())), default=0)
+        if sequence > there:
+            yield sequence, there
 
 
 # -- Opened -----------------------------------------------------------------------------------------------------------
@@ -220,23 +249,25 @@ def _missing(
 
 @dataclass(frozen=True, slots=True)
 class Opener:
-    """What a person opens a saved state with: the words as typed, or a passkey's output. Neither is kept."""
+    """What a person opens a saved state with: the words as typed, or a passkey's output. Neither is kept.
 
-    words: str = field(default="", repr=False)
+    `network` is where they type, as `attempts.network` has it.
+    """
+
+    words: Secret | str = field(default="", repr=False)
     output: Secret | None = field(default=None, repr=False)
+    network: bytes = b""
 
 
 @sensitive_variables()
 def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bool = False, at: datetime) -> UUID:
     """Open a saved state of a proven account and hold what is in it until the yes: 15 minutes. Spends the proof.
 
-    Raises NotProven, NotThere, WrongWords, WrongKey (a passkey, or no key was given), TooManyTries, words.Busy,
-    StoreFailed, Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
+    Raises NotProven, NotThere, KeyNeeded, WrongWords, WrongKey (of a passkey), TooManyTries, words.Busy, StoreFailed,
+    Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
     """
     person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
-    choice = next((one for one in find(person, vault.device.type).every if one.key == key), None)
-    if choice is None:
-        raise NotThere
+    choice = _choice(person, vault.device.type, key)
     contents = _opened(person, choice, opener, vault.device.type, at=at)
     document = {
         "v": 1,
@@ -265,23 +296,26 @@ def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, 
     if slots and opener.output is not None:
         backup_key = ("passkey", keys.backup_key_of_passkey(opener.output))
     elif slots and opener.words:
-        backup_key = _by_words(person, data, choice, slots, opener.words, at=at)
+        backup_key = _by_words(person, data, choice, slots, opener, at=at)
+    elif slots:
+        raise KeyNeeded
     text = envelope.read(data, place, objects.server_key, backup_key=backup_key, sha256=sha256)
     return Contents.from_bytes(text, device_type=device_type)
 
 
 @sensitive_variables()
 def _by_words(
-    person: Identity, data: bytes, choice: Choice, slots: Sequence[envelope.Slot], typed: str, *, at: datetime
+    person: Identity, data: bytes, choice: Choice, slots: Sequence[envelope.Slot], opener: Opener, *, at: datetime
 ) -> tuple[str, Secret]:
     """The key that these words make. Counted before it is computed. Raises WrongWords, TooManyTries, Busy."""
     counted = subject(person)
-    tried = attempts.count([(WORDS_OF_RECOVERY, counted)], at=at)
+    limits = [(WORDS_OF_RECOVERY, counted), *([(WORDS_OF_NETWORK, opener.network)] if opener.network else [])]
+    tried = attempts.count(limits, at=at)
     try:
         for slot in slots:
             if slot.kind != envelope.WORDS:
                 continue
-            made = keys.backup_key_of_words(words.stretched(typed, Secret(slot.salt), slot.costs, at=at))
+            made = keys.backup_key_of_words(words.stretched(opener.words, Secret(slot.salt), slot.costs, at=at))
             try:
                 envelope.read(data, choice.name.place, objects.server_key, backup_key=(envelope.WORDS, made))
             except WrongKey:
@@ -312,10 +346,12 @@ class Fate(StrEnum):
     CODE = "code"
     HERE = "here"
     BLOCKED = "blocked"
+    LEFT = "left"  # Of a report alone: the person did not want it.
+    SIGNED_IN = "signed_in"  # Of a report alone: it came back by name, and they have signed in to it since.
 
 
 # Those that are here afterwards with all that they had.
-RESTORED = frozenset({Fate.CODE, Fate.CLASH, Fate.HERE, Fate.NAME})
+RESTORED = frozenset({Fate.CODE, Fate.CLASH, Fate.HERE, Fate.NAME, Fate.SIGNED_IN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,8 +364,9 @@ class Row:
     kind: str
     fate: Fate
     sentence: str = ""  # The rule that blocks it.
-    added: int = 0
-    there_added: int = 0
+    added: datetime | None = None  # When it, and the one of its name that is here, joined a list.
+    there_added: datetime | None = None
+    signed_in: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +393,7 @@ class Preview:
 @sensitive_variables()
 def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
     """The fate of each account beside the list as it stands now. Raises DraftGone."""
-    document = vaults.look(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+    document = _held(vault, draft_id, at=at)
     contents = _contents(vault, document)
     ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
     return Preview(
@@ -369,9 +406,17 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
 
 
 @sensitive_variables()
+def _held(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Mapping[str, Any]:
+    """What was opened and waits. Raises DraftGone, for a report too."""
+    document: Mapping[str, Any] = vaults.look(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+    if "contents" not in document:
+        raise vaults.DraftGone
+    return document
+
+
+@sensitive_variables()
 def _contents(vault: OpenVault, document: Mapping[str, Any]) -> Contents:
-    text = json.dumps(document["contents"]).encode()
-    return Contents.from_bytes(text, device_type=vault.device.type)
+    return Contents.from_document(document["contents"], device_type=vault.device.type)
 
 
 @sensitive_variables()
@@ -391,9 +436,13 @@ def _rows_of(vault: OpenVault, contents: Contents) -> Iterator[Row]:
             entry.kind.value,
             fate,
             sentence,
-            entry.added,
-            there.added if there is not None else 0,
+            _time(entry.added),
+            _time(there.added if there is not None else None),
         )
+
+
+def _time(seconds: int | None) -> datetime | None:
+    return datetime.fromtimestamp(seconds, UTC) if seconds else None
 
 
 def _fate(entry: Entry, relation: Relation) -> Fate:
@@ -431,12 +480,12 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     Everybody who holds it is told. Raises DraftGone, TooManyTries, NothingChosen, Trial, TooLarge; then nothing has
     changed and the draft still waits.
     """
-    document = vaults.look(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+    document = _held(vault, draft_id, at=at)
     if document["trial"]:
         raise Trial
     contents = _contents(vault, document)
-    rows = [row for row in _rows_of(vault, contents) if row.id in chosen.ids or row.fate is Fate.HERE]
-    wanted = {row.id for row in rows if row.fate is not Fate.BLOCKED}
+    rows = [_wanted(row, chosen) for row in _rows_of(vault, contents)]
+    wanted = {row.id for row in rows if row.fate not in (Fate.BLOCKED, Fate.LEFT)}
     entries = [entry for entry in contents.entries if entry.id in wanted]
     if not entries:
         raise NothingChosen
@@ -451,6 +500,15 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     return report_id
 
 
+def _wanted(row: Row, chosen: Chosen) -> Row:
+    """What becomes of an account after the yes. One that is here already is asked for nothing: its counter may rise."""
+    if row.fate in (Fate.HERE, Fate.BLOCKED):
+        return row
+    if row.id not in chosen.ids or (row.fate is Fate.CLASH and chosen.keeps.get(row.id) is Keep.LIST):
+        return replace(row, fate=Fate.LEFT)
+    return row
+
+
 @sensitive_variables()
 def _merged(
     vault: OpenVault,
@@ -463,24 +521,25 @@ def _merged(
     *,
     at: datetime,
 ) -> tuple[bool, UUID]:
-    reference = activity.new_reference()
+    """The one transaction: the draft is used up, the list changed, everybody told, the report held."""
+    reference, before = activity.new_reference(), []
 
     def merged(accounts: AccountList) -> AccountList:
+        before.append(accounts)
         return merging.merge(
             accounts, entries, made_at=contents.at, at=vaults.seconds(at), new_id=keys.new_id, keeps=keeps
         )
 
     with transaction.atomic():
-        vaults.take(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
-        before = vault.row.version
+        vaults.use(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
         facts = {
             "count": sum(row.fate in RESTORED for row in rows),
             "all": len(contents.entries),
             "account": document["label"],
             "draft": str(draft_id),
         }
-        vaults.change(vault, merged, tag=Tag.RESTORED, at=at, facts=facts, reference=reference)
-        changed = vault.row.version != before
+        after = vaults.change(vault, merged, tag=Tag.RESTORED, at=at, facts=facts, reference=reference)
+        changed = after is not before[-1]
         if changed:
             _tell_others(vault, document, at=at)
         report = {
@@ -491,7 +550,7 @@ def _merged(
             "done": vaults.seconds(at),
             "reference": reference if changed else "",
             "state": vault.row.version if changed else 0,
-            "rows": [[row.issuer, row.name, row.fate.value] for row in rows],
+            "rows": [[row.issuer, row.name, row.kind, row.fate.value, row.sentence] for row in rows],
         }
         return changed, vaults.hold(vault, {"report": report}, kind=Draft.Kind.RESTORE, at=at).id
 
@@ -541,12 +600,19 @@ class Report:
         """Those that are here with what they had."""
         return tuple(row for row in self.rows if row.fate in RESTORED)
 
+    @property
+    def left(self) -> tuple[Row, ...]:
+        """Those that did not come back: unwanted, or not allowed."""
+        return tuple(row for row in self.rows if row.fate in (Fate.LEFT, Fate.BLOCKED))
 
+
+@sensitive_variables()
 def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
-    """The report that `accept` held, for 15 minutes. Raises DraftGone."""
+    """The report that `accept` held, for 15 minutes, with what was signed in to since. Raises DraftGone."""
     document = vaults.look(vault, report_id, kind=Draft.Kind.RESTORE, at=at).get("report")
     if document is None:
         raise vaults.DraftGone
+    there = {(entry.kind.value, *entry.called): entry for entry in vaults.read(vault)}
     return Report(
         document["of"],
         document["device"],
@@ -554,5 +620,20 @@ def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
         datetime.fromtimestamp(document["done"], UTC),
         document["reference"],
         document["state"],
-        tuple(Row("", issuer, name, "", Fate(fate)) for issuer, name, fate in document["rows"]),
+        tuple(
+            _since(Row("", issuer, name, kind, Fate(fate), sentence), there)
+            for issuer, name, kind, fate, sentence in document["rows"]
+        ),
     )
+
+
+def _since(row: Row, there: Mapping[tuple[str, str, str], Entry]) -> Row:
+    """What has become since then of an account that came back by name."""
+    if row.fate not in (Fate.SIGN_IN, Fate.SCAN):
+        return row
+    entry = there.get((row.kind, folded(row.issuer), folded(row.name)))
+    if entry is None or entry.needs in (Needs.SIGN_IN, Needs.SCAN):
+        return row
+    if entry.needs is Needs.KEPT:
+        return replace(row, fate=Fate.NAME)
+    return replace(row, fate=Fate.SIGNED_IN, signed_in=_time(entry.signed_in))

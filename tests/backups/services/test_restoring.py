@@ -16,14 +16,17 @@ from accounts.services.activity import Tag
 from accounts.services.attempts import TooManyTries
 from accounts.services.identity import NotProven, Purpose
 from accounts.services.vaults import DraftGone
-from accounts.vault.entry import Entry, Kind, Needs, Type
-from accounts.vault.errors import Damaged, KeyMissing, WrongKey
-from accounts.vault.list import Protection
+from accounts.vault import keys
+from accounts.vault.encoding import canonical
+from accounts.vault.entry import Kind, Needs, Type
+from accounts.vault.errors import Damaged, KeyMissing, TooLarge, WrongKey
+from accounts.vault.list import MAX_BYTES, Protection
+from accounts.vault.merging import Keep
 from accounts.vault.secret import Secret
 from backups import storage
 from backups.models import Backup, Generation, RecoveryAccount
 from backups.services import ending, objects, restoring
-from backups.services.restoring import Chosen, Fate, NotThere, Opener, WrongWords
+from backups.services.restoring import Chosen, Fate, KeyNeeded, NotThere, Opener, WrongWords
 from tests import factories
 from tests.backups import support
 from tests.factories import Visitor
@@ -119,7 +122,7 @@ def test_each_kind_of_account_comes_back_as_its_portion_says() -> None:
 
 
 @pytest.mark.article("G-09")
-def test_twice_changes_nothing_and_counts_as_none(alice_phone: Visitor) -> None:
+def test_twice_changes_nothing_and_counts_as_none() -> None:
     _, new, _ = lost_and_new()
     restored(new)
     before = (new.entries, new.vault.row.version)
@@ -135,7 +138,7 @@ def test_twice_changes_nothing_and_counts_as_none(alice_phone: Visitor) -> None:
 @pytest.mark.article("G-09")
 def test_what_is_there_stays_and_the_restore_can_be_undone() -> None:
     old, new, _ = lost_and_new()
-    mine = factories.create_entry(on=new, issuer="Site", name="account 0")
+    mine = factories.create_entry(on=new, issuer="Site", name="account 0", secret=Secret(b"another key entirely"))
     before = new.entries
 
     report = restored(new)
@@ -222,8 +225,8 @@ def test_without_any_record_all_is_found_by_the_proof_and_the_keys(protection: P
 @pytest.mark.parametrize("type", ["ios", "android", "computer"])
 @pytest.mark.parametrize("new_type", ["ios", "android", "computer"])
 def test_backup_is_found_on_its_own_type_of_device_alone(type: str, new_type: str) -> None:
-    who = factories.person()
     old = factories.enrolled("alice@example.org", name="Old", type=type)
+    who = factories.person(role=factories.role_of_device(old))
     factories.create_entry(on=old)
     factories.backed_up(old, who=who)
 
@@ -254,13 +257,13 @@ def test_somebody_else_s_and_none_at_all_are_the_same(bob: Visitor) -> None:
 
 @pytest.mark.row("T22")
 @pytest.mark.parametrize("case", ["expired", "used", "of another list", "for another purpose", "none"])
-def test_proof_serves_once_for_this_list_and_five_minutes(case: str, alice_phone: Visitor) -> None:
+def test_proof_serves_once_for_this_list_and_five_minutes(case: str, bob: Visitor) -> None:
     _, new, _ = lost_and_new()
     key, at = restoring.find(factories.person(), "android").newest[0].key, timezone.now()
     made = {
         "expired": lambda: proof_of(new, at=at - timedelta(minutes=5, seconds=2)),
         "used": lambda: proof_of(new),
-        "of another list": lambda: proof_of(new, target=str(alice_phone.vault.row.pk)),
+        "of another list": lambda: proof_of(new, target=str(bob.vault.row.pk)),
         "for another purpose": lambda: factories.proven(new),
         "none": lambda: "",
     }[case]()
@@ -291,7 +294,7 @@ def test_wrong_words_are_counted_over_the_recovery_account_and_the_proof_serves_
 def test_key_is_asked_for_where_one_is_needed() -> None:
     _, new, _ = lost_and_new(protection=Protection.KEY)
 
-    with pytest.raises(WrongKey):
+    with pytest.raises(KeyNeeded):
         held(new)
     with pytest.raises(WrongKey):
         restoring.hold(
@@ -308,8 +311,9 @@ def test_damaged_newest_offers_the_one_before_it() -> None:
     old, new, backup = lost_and_new()
     factories.create_entry(on=old, name="newest")
     one = support.newest(backup)
+    data = storage.backups().fetch(objects.path(one))
     storage.backups().remove(objects.path(one))
-    storage.backups().create(objects.path(one), b"AWB1" + bytes(5000))
+    storage.backups().create(objects.path(one), data[:-1] + bytes([data[-1] ^ 1]))
 
     with pytest.raises(Damaged):
         held(new)
@@ -414,4 +418,125 @@ def test_account_by_name_that_was_signed_in_to_again_is_here_already() -> None:
     assert len(new.entries) == 1
 
 
-__all__ = ["Entry"]
+def test_report_tells_of_each_account_what_became_of_it_and_opens_as_nothing_else() -> None:
+    old, new, _ = lost_and_new(accounts=4)
+    another = Secret(b"another key entirely")
+    for number in (0, 1):
+        factories.create_entry(on=new, issuer="Site", name=f"account {number}", secret=another)
+    draft = held(new)
+    ids = [row.id for row in restoring.preview(new.vault, draft, at=timezone.now()).rows]
+    chosen = Chosen(frozenset(ids[:3]), {ids[0]: Keep.LIST, ids[1]: Keep.BACKUP})
+
+    held_report = restoring.accept(new.vault, draft, chosen, at=timezone.now())
+    report = restoring.report(new.vault, held_report, at=timezone.now())
+
+    assert [row.fate for row in report.rows] == [Fate.LEFT, Fate.CLASH, Fate.CODE, Fate.LEFT]
+    assert (report.of, len(report.restored), len(report.left)) == (4, 2, 2)
+    assert [entry.name for entry in new.entries] == ["account 0", "account 1", "account 2"]
+    assert [entry.secret == another for entry in new.entries] == [True, False, False]
+    assert [trashed.entry.secret for trashed in vaults.read(new.vault).trash] == [another]
+    for act in (restoring.preview, lambda *args, at: restoring.accept(*args, chosen, at=at)):
+        with pytest.raises(DraftGone):
+            act(new.vault, held_report, at=timezone.now())
+
+
+def test_report_ticks_what_was_signed_in_to_since() -> None:
+    old, new, _ = lost_and_new(accounts=0)
+    for name in ("bob", "carol", "dave"):
+        factories.create_entry(on=old, issuer="Contoso", name=name, kind=Kind.WORK, secret=None, needs=Needs.SCAN)
+    draft = held(new)
+    held_report = restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now())
+    before = restoring.report(new.vault, held_report, at=timezone.now())
+    signed_in = vaults.seconds(timezone.now())
+
+    def done(accounts: Any) -> Any:
+        bob, carol, dave = accounts.entries
+        entries = (replace(bob, needs=None, signed_in=signed_in), replace(carol, needs=Needs.KEPT), dave)
+        return replace(accounts, entries=entries)
+
+    vaults.change(new.vault, done, tag=Tag.ENTRY_RENAMED, at=timezone.now())
+    report = restoring.report(new.vault, held_report, at=timezone.now())
+
+    assert (len(before.restored), [row.fate for row in before.to_do]) == (0, [Fate.SCAN] * 3)
+    assert [row.fate for row in report.rows] == [Fate.SIGNED_IN, Fate.NAME, Fate.SCAN]
+    assert report.rows[0].signed_in is not None
+
+
+def test_what_another_browser_did_meanwhile_is_not_taken_for_the_restore() -> None:
+    _, new, _ = lost_and_new()
+    restored(new)
+    draft = held(new)
+    vault = new.vault  # As it stood when the request came.
+    factories.create_entry(on=new, name="of another browser")
+
+    report = restoring.accept(vault, draft, all_of(new, draft), at=timezone.now())
+
+    assert restoring.report(new.vault, report, at=timezone.now()).state == 0
+    assert Event.objects.filter(tag=Tag.RESTORED).count() == 1
+
+
+def test_largest_list_there_can_be_comes_back() -> None:
+    old, new, _ = lost_and_new(accounts=0)
+    one = factories.an_entry(issuer="I" * 256, name="n" * 200, note="note " * 100)
+    count = MAX_BYTES // (len(canonical(one.to_document())) + 8)
+    many = [replace(one, id=keys.new_id(), name=f"{number:0200}") for number in range(count)]
+    vaults.change(old.vault, lambda accounts: accounts.add_many(many), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    assert len(vaults.read(old.vault).to_bytes()) > MAX_BYTES * 0.98
+
+    report = restored(new)
+
+    assert (len(report.restored), len(new.entries)) == (count, count)
+
+
+def test_restore_that_does_not_fit_changes_nothing_and_counts_as_none() -> None:
+    old, new, _ = lost_and_new(accounts=0)
+    for visitor, word in ((old, "old"), (new, "new")):
+        many = [factories.an_entry(name=f"{word} {number}") for number in range(1001)]
+        vaults.change(
+            visitor.vault, lambda accounts, many=many: accounts.add_many(many), tag=Tag.ENTRY_ADDED, at=timezone.now()
+        )
+    draft = held(new)
+
+    for _time in range(4):
+        with pytest.raises(TooLarge):
+            restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now())
+
+    assert len(new.entries) == 1001
+    assert len(restoring.preview(new.vault, draft, at=timezone.now()).rows) == 1001
+
+
+def test_without_the_server_key_nothing_is_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, new, _ = lost_and_new()
+    for model in (Generation, Backup, RecoveryAccount):
+        model.objects.all().delete()
+    monkeypatch.setattr(objects, "server_key", lambda _kid: None)
+
+    assert [choice.is_damaged for choice in restoring.find(factories.person(), "android").every] == [False]
+    with pytest.raises(KeyMissing):
+        held(new)
+
+
+def test_newest_of_each_backup_is_looked_into_however_many_lie_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(restoring, "_LOOKED_INTO", 2)
+    for number, accounts in enumerate((4, 1)):
+        old = factories.enrolled(f"person{number}@example.org", name=f"Phone {number}", type="android")
+        factories.backed_up(old)
+        for account in range(accounts):
+            factories.create_entry(on=old, name=f"account {account}")
+    for model in (Generation, Backup, RecoveryAccount):
+        model.objects.all().delete()
+
+    found = restoring.find(factories.person(), "android")
+
+    assert {choice.device_name: choice.count for choice in found.newest} == {"Phone 0": 4, "Phone 1": 1}
+    assert {choice.made_at for choice in found.older} == {None}
+
+
+def test_backup_of_which_nothing_is_left_in_the_store_is_named() -> None:
+    _, new, backup = lost_and_new()
+    one = support.newest(backup)
+    objects.clear(bytes(one.recovery_account.name), one.stream)
+
+    found = restoring.find(factories.person(), "android")
+
+    assert (found.newest, found.missing) == ((), ((one.sequence, 0),))

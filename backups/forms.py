@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.services.words import MOST_TYPED
+from accounts.services import words
 from accounts.vault import encoding
-from accounts.vault.errors import Damaged
+from accounts.vault.errors import Damaged, ParseError
 from accounts.vault.keys import Secret
 from accounts.vault.list import Protection
 from backups.services.answers import Answer, Question
@@ -65,7 +65,7 @@ class OpenForm(forms.Form):
     words = forms.CharField(
         label=_("Six words"),
         help_text=_("Capitals, spaces and hyphens do not matter. Pasting works too."),
-        max_length=MOST_TYPED,
+        max_length=words.MOST_TYPED,
         required=False,
         widget=forms.Textarea(
             attrs={"rows": 2, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
@@ -77,6 +77,15 @@ class OpenForm(forms.Form):
         super().__init__(*args, **kwargs)
         self._kinds = {choice.key: choice.kinds for choice in found.every}
         self.fields["choice"].choices = [(key, key) for key in self._kinds]  # type: ignore[attr-defined]
+
+    def clean_words(self) -> Secret | None:
+        """Enough of them to be any, which costs no try. Raises ValidationError."""
+        typed = str(self.cleaned_data["words"])
+        try:
+            return words.read_own(typed) if typed.strip() else None
+        except (words.Guessable, ParseError):
+            sentence = _("Six words, or your own, have 12 letters or more. This cost no try.")
+            raise forms.ValidationError(sentence) from None
 
     def clean(self) -> dict[str, Any]:
         """Words where the chosen one needs a key. Raises ValidationError."""

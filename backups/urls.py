@@ -28,6 +28,6 @@ urlpatterns = [
     path("restore/sign-in/", restore.sign_in, name="restore-sign-in"),
     path("restore/choose/", restore.choose, name="restore-choose"),
     path("restore/passkey/", restore.passkey, name="restore-passkey"),
-    path("restore/<uuid:draft>/", restore.preview, name="restore-preview"),
-    path("restore/report/<uuid:draft>/", restore.report, name="restore-report"),
+    path("restore/<uuid:held_id>/", restore.preview, name="restore-preview"),
+    path("restore/report/<uuid:report_id>/", restore.report, name="restore-report"),
 ]

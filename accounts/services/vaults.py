@@ -243,8 +243,10 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
 
 
 @sensitive_variables()
-def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) -> Draft:
+def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime, id: UUID | None = None) -> Draft:
     """Keep what was read, sealed, until the person says yes: 15 minutes at most, the newest few of a device.
+
+    `id` is one that nothing else will ever be held under.
 
     Raises BeingDeleted: nothing is begun that could not be ended.
     """
@@ -253,6 +255,7 @@ def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) 
     held = vault.device.drafts.filter(kind=kind).order_by("-expires_at").values_list("pk", flat=True)
     Draft.objects.filter(pk__in=list(held[_MOST_DRAFTS - 1 :])).delete()
     draft = Draft(vault=vault.row, device=vault.device, kind=kind, expires_at=at + settings.DRAFT_KEPT)
+    draft.id = id or draft.id
     draft.sealed = sealing.seal_draft(encoding.canonical(document), vault.key, vault.row.id.bytes, draft.id.bytes)
     draft.save(force_insert=True)
     return draft

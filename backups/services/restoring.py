@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from itertools import chain, zip_longest
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
+from django.conf import settings
 from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
@@ -45,6 +46,8 @@ logger = logging.getLogger(__name__)
 WORDS_OF_RECOVERY = Limit(Attempt.Act.WORDS, 10, timedelta(hours=24))
 RESTORES = Limit(Attempt.Act.RESTORE, 3, timedelta(hours=24))
 _LOOKED_INTO = 40  # Saved states without a record, of which so many are opened to see whose they are.
+
+_KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 
 
 # -- Where it is ------------------------------------------------------------------------------------------------------
@@ -102,6 +105,11 @@ class Found:
     def is_unrecorded(self) -> bool:
         """Whether the records of this server are newer than all that was found."""
         return bool(self.newest) and not any(choice.is_recorded for choice in self.every)
+
+
+def is_key(text: str) -> bool:
+    """Whether a form could call a saved state so."""
+    return _KEY.fullmatch(text) is not None
 
 
 class NotThere(Exception):
@@ -261,7 +269,8 @@ class Opener:
 
 @sensitive_variables()
 def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bool = False, at: datetime) -> UUID:
-    """Open a saved state of a proven account and hold what is in it until the yes: 15 minutes. Spends the proof.
+    """Open a saved state of a proven account and hold what is in it until the yes: 15 minutes. Spends the proof, under
+    whose number it waits from then on.
 
     Raises NotProven, NotThere, KeyNeeded, WrongWords, WrongKey (of a passkey), TooManyTries, words.Busy, StoreFailed,
     Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
@@ -281,7 +290,16 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     }
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
-        return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).id
+        return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof)).id
+
+
+def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:
+    """Whether what a proof was spent on still waits: the second of two clicks goes where the first led to."""
+    try:
+        draft_id = UUID(proof)
+    except ValueError:
+        return False
+    return vault.device.drafts.filter(pk=draft_id, kind=Draft.Kind.RESTORE, expires_at__gt=at).exists()
 
 
 @sensitive_variables()
@@ -350,6 +368,7 @@ class Fate(StrEnum):
     SIGNED_IN = "signed_in"  # Of a report alone: it came back by name, and they have signed in to it since.
 
 
+_WAITING = (Needs.SIGN_IN, Needs.SCAN)
 # Those that are here afterwards with all that they had.
 RESTORED = frozenset({Fate.CODE, Fate.CLASH, Fate.HERE, Fate.NAME, Fate.SIGNED_IN})
 
@@ -364,6 +383,8 @@ class Row:
     kind: str
     fate: Fate
     sentence: str = ""  # The rule that blocks it.
+    has_code: bool = True  # Here, or in the backup.
+    waits: bool = False  # It is here already, by name, and waits for its code.
     added: datetime | None = None  # When it, and the one of its name that is here, joined a list.
     there_added: datetime | None = None
     signed_in: datetime | None = None
@@ -386,8 +407,7 @@ class Preview:
     @property
     def with_codes(self) -> int:
         """How many will have codes."""
-        counts = Counter(row.fate for row in self.rows)
-        return counts[Fate.CODE] + counts[Fate.CLASH] + counts[Fate.HERE]
+        return sum(row.has_code and row.fate is not Fate.BLOCKED for row in self.rows)
 
 
 @sensitive_variables()
@@ -436,8 +456,10 @@ def _rows_of(vault: OpenVault, contents: Contents) -> Iterator[Row]:
             entry.kind.value,
             fate,
             sentence,
-            _time(entry.added),
-            _time(there.added if there is not None else None),
+            has_code=(there if fate is Fate.HERE and there is not None else entry).secret is not None,
+            waits=fate is Fate.HERE and there is not None and there.needs in _WAITING,
+            added=_time(entry.added),
+            there_added=_time(there.added if there is not None else None),
         )
 
 
@@ -533,7 +555,7 @@ def _merged(
     with transaction.atomic():
         vaults.use(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
         facts = {
-            "count": sum(row.fate in RESTORED for row in rows),
+            "count": sum(row.fate in RESTORED and not row.waits for row in rows),
             "all": len(contents.entries),
             "account": document["label"],
             "draft": str(draft_id),
@@ -550,9 +572,11 @@ def _merged(
             "done": vaults.seconds(at),
             "reference": reference if changed else "",
             "state": vault.row.version if changed else 0,
-            "rows": [[row.issuer, row.name, row.kind, row.fate.value, row.sentence] for row in rows],
+            "rows": [[row.issuer, row.name, row.kind, row.fate.value, row.sentence, row.has_code] for row in rows],
         }
-        return changed, vaults.hold(vault, {"report": report}, kind=Draft.Kind.RESTORE, at=at).id
+        report_id = report_of(draft_id)
+        vaults.hold(vault, {"report": report}, kind=Draft.Kind.RESTORE, at=at, id=report_id)
+        return changed, report_id
 
 
 def _tell_others(vault: OpenVault, document: Mapping[str, Any], *, at: datetime) -> None:
@@ -569,9 +593,14 @@ def drop(vault: OpenVault, draft_id: UUID) -> None:
     vaults.drop(vault, draft_id)
 
 
+def report_of(draft_id: UUID) -> UUID:
+    """The number of the report of what was held: the second of two clicks finds it by that."""
+    return uuid5(draft_id, "report")
+
+
 def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
-    """Whether a draft that is gone was restored: the second of two clicks."""
-    since = at - timedelta(minutes=30)
+    """Whether a draft that is gone was restored, though its report is gone too."""
+    since = at - 2 * settings.DRAFT_KEPT
     return vault.user.events.filter(at__gte=since, tag=Tag.RESTORED, facts__draft=str(draft_id)).exists()
 
 
@@ -621,18 +650,22 @@ def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
         document["reference"],
         document["state"],
         tuple(
-            _since(Row("", issuer, name, kind, Fate(fate), sentence), there)
-            for issuer, name, kind, fate, sentence in document["rows"]
+            _since(Row("", issuer, name, kind, Fate(fate), sentence, has_code), there)
+            for issuer, name, kind, fate, sentence, has_code in document["rows"]
         ),
     )
 
 
 def _since(row: Row, there: Mapping[tuple[str, str, str], Entry]) -> Row:
-    """What has become since then of an account that came back by name."""
-    if row.fate not in (Fate.SIGN_IN, Fate.SCAN):
+    """What has become since then of an account that came back by name, or was here by name."""
+    if row.has_code or row.fate not in (Fate.SIGN_IN, Fate.SCAN, Fate.HERE):
         return row
     entry = there.get((row.kind, folded(row.issuer), folded(row.name)))
-    if entry is None or entry.needs in (Needs.SIGN_IN, Needs.SCAN):
+    if entry is None:
+        return row
+    if entry.needs in _WAITING:
+        return replace(row, fate=Fate.SCAN if entry.needs is Needs.SCAN else Fate.SIGN_IN)
+    if row.fate is Fate.HERE:
         return row
     if entry.needs is Needs.KEPT:
         return replace(row, fate=Fate.NAME)

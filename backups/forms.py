@@ -57,7 +57,10 @@ class IPhoneForm(forms.Form):
 
 
 class OpenForm(forms.Form):
-    """Which saved state, and the words that open it where it needs some."""
+    """Which saved state, and the words that open it where it needs some.
+
+    Between its fields stand forms of their own, one for each passkey: each field says to which form it belongs.
+    """
 
     choice = forms.ChoiceField(
         widget=forms.RadioSelect, error_messages={"required": _NO_CHOICE, "invalid_choice": _NO_CHOICE}
@@ -68,7 +71,13 @@ class OpenForm(forms.Form):
         max_length=words.MOST_TYPED,
         required=False,
         widget=forms.Textarea(
-            attrs={"rows": 2, "autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
+            attrs={
+                "form": "restore-choose",
+                "rows": 2,
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+            }
         ),
         error_messages={"max_length": _("That is too long: 500 characters are the most.")},
     )

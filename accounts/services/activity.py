@@ -187,8 +187,18 @@ TAGS: Mapping[Tag, Line] = {
     Tag.BACKUP_ACCEPTED: Line(
         _("The smaller list was confirmed; the fuller saved state is no longer held."), "backups"
     ),
+    Tag.BACKUP_OLDER_DELETED: Line(
+        ngettext_lazy(
+            "%(count)d older saved state was deleted.", "%(count)d older saved states were deleted.", "count"
+        ),
+        "backups",
+    ),
     Tag.RESTORED: Line(
-        _("Restored %(count)d of %(all)d accounts from the backup under %(account)s."),
+        ngettext_lazy(
+            "Restored %(count)d of %(all)d account from the backup under %(account)s.",
+            "Restored %(count)d of %(all)d accounts from the backup under %(account)s.",
+            "all",
+        ),
         "backups",
         mailed=True,
         shown=True,
@@ -199,12 +209,6 @@ TAGS: Mapping[Tag, Line] = {
         "backups",
         mailed=True,
         shown=True,
-    ),
-    Tag.BACKUP_OLDER_DELETED: Line(
-        ngettext_lazy(
-            "%(count)d older saved state was deleted.", "%(count)d older saved states were deleted.", "count"
-        ),
-        "backups",
     ),
 }
 

@@ -288,10 +288,10 @@ def _unwrapped(slot: KeySlot, stretched: Secret) -> keys.VaultKey:
 
 
 @sensitive_variables()
-def stretched(typed: Secret | str, salt: Secret, costs: Costs, *, at: datetime) -> Secret:
+def stretched(typed: Secret | str, salt: bytes, costs: Costs, *, at: datetime) -> Secret:
     """What words become before any key is made of them, in one of the two turns. Raises Busy, TooCostly."""
     with _turn(at):
-        return keys.stretch(typed, salt.reveal(), costs.checked())
+        return keys.stretch(typed, salt, costs.checked())
 
 
 @contextmanager

@@ -333,7 +333,7 @@ def _by_words(
         for slot in slots:
             if slot.kind != envelope.WORDS:
                 continue
-            made = keys.backup_key_of_words(words.stretched(opener.words, Secret(slot.salt), slot.costs, at=at))
+            made = keys.backup_key_of_words(words.stretched(opener.words, slot.salt, slot.costs, at=at))
             try:
                 envelope.read(data, choice.name.place, objects.server_key, backup_key=(envelope.WORDS, made))
             except WrongKey:

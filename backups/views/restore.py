@@ -326,8 +326,7 @@ def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
     if restoring.was_accepted(request.vault, held_id, at=at):
         said(request, _("Restored already."))
         return go(request, "accounts:list")
-    said(request, _("What was opened is kept for 15 minutes, and they are over. Nothing was changed."), error=True)
-    return go(request, "backups:restore")
+    return page(request, "backups/restore_gone.html", status=404)  # Run out or somebody else's: all look the same.
 
 
 # -- How it ended -----------------------------------------------------------------------------------------------------
@@ -344,8 +343,8 @@ def report(request: VaultRequest, report_id: UUID) -> HttpResponse:
     """ "Restored 12 of 14.": each account and its state, and what comes next."""
     try:
         found = restoring.report(request.vault, report_id, at=timezone.now())
-    except DraftGone:  # Kept for 15 minutes; activity tells of it for ever.
-        return go(request, "accounts:list")
+    except DraftGone:
+        return page(request, "backups/restore_gone.html", status=404)
     backup = finding.of(request.vault.row)
     context = {"report": found, "is_backed_up": backup is not None and backup.is_on, **_steps(5)}
     return page(request, "backups/restore_report.html", context)

@@ -170,6 +170,7 @@ def test_threats_name_the_tests_that_show_them() -> None:
 def test_activity_in_the_document_is_the_table() -> None:
     facts = {"device": "Chrome on Linux", "asked": "Firefox on Mac", "name": "Keychain", "day": "2026-05-03"} | {
         "count": 2,
+        "all": 3,
         "role": "microsoft",
         "reason": "cancelled",
         "account": "a…@outlook.com",

@@ -200,13 +200,19 @@ def test_a_try_writes_nothing_tells_nobody_and_counts_as_none() -> None:
 
 
 @pytest.mark.article("G-18")
+@pytest.mark.row("T18")
+@pytest.mark.row("A14")
 @pytest.mark.parametrize(("protection", "words"), [(Protection.SIGN_IN, ""), (Protection.KEY, WORDS)])
-def test_without_any_record_all_is_found_by_the_proof_and_the_keys(protection: Protection, words: str) -> None:
+def test_without_any_record_all_is_found_by_the_proof_and_the_keys(
+    protection: Protection, words: str, settings: Any
+) -> None:
     old, new, _ = lost_and_new(protection=protection)
     entries = old.entries
     for model in (Generation, Backup, RecoveryAccount):
         model.objects.all().delete()
     old.user.delete()
+    settings.SECRET_KEY = "another one, as after a new installation"  # noqa: S105 - nobody's
+    new = factories.enrolled("alice.anew@example.org", name="Pixel 10", type="android")
 
     found = restoring.find(factories.person(), "android")
     report = restored(new, words=words)

@@ -139,7 +139,7 @@ WHITENOISE_AUTOREFRESH = AT_HOME
 # Pictures are read in memory and never reach the disk.
 FILE_UPLOAD_HANDLERS = ["accounts.uploads.SmallMemoryUploads"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 2100  # One list of 2,000 accounts put in order.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 4100  # 2,000 accounts restored, of each a tick and which key is kept.
 DATA_UPLOAD_MAX_NUMBER_FILES = 100  # Of pictures 20 are read; who sends more is told so.
 
 # -- Mail -------------------------------------------------------------------------------------------------------------

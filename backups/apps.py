@@ -24,6 +24,7 @@ class BackupsConfig(AppConfig):
         chips.MAKERS.append(chip.chip)
         held_keys.NEEDS_A_KEY.append(finding.needs_key)
         held_keys.AFTER_A_CHANGE.append(keys.after_a_change)
+        identity.OFFERS[identity.Purpose.RESTORE] = identity.Offer(change="backups:restore")
         for purpose in (identity.Purpose.RECOVERY_CHOOSE, identity.Purpose.RECOVERY_CONTINUE):
             # A sign-in that came to nothing is a failure to back up: the words of the article, and both remedies.
             identity.OFFERS[purpose] = identity.Offer(

@@ -37,7 +37,9 @@ def every_status_and_every_cause_has_its_words(**_: object) -> list[checks.Check
         ("STATES", states.STATES, Status),  # type: ignore[assignment]
         ("PROBLEMS", states.PROBLEMS, Cause),
         ("RESTORES_ON", states.RESTORES_ON, DeviceType.values),
+        ("DEVICES", states.DEVICES, DeviceType.values),
         ("IMPORTANT", states.IMPORTANT, DeviceType.values),
+        ("IMPORTANT_TO", states.IMPORTANT_TO, DeviceType.values),
         ("IMPORTANT_OF", states.IMPORTANT_OF, DeviceType.values),
         ("ACCOUNTS", states.ACCOUNTS, Role),
         ("SIGN_IN_WITH", states.SIGN_IN_WITH, Role),

@@ -86,7 +86,12 @@ class Contents:
         Raises Unsupported for a version to come, WrongDeviceType for a backup of another type of device than the one
         asked for, and Damaged for anything that the format does not allow, down to a single field.
         """
-        document = _checked(data, device_type)
+        return cls.from_document(strict(data), device_type=device_type)
+
+    @classmethod
+    def from_document(cls, value: object, *, device_type: str) -> Self:
+        """The same, of JSON that was read already: the contents that a draft held."""
+        document = _checked(value, device_type)
         of = Entry.from_document
         frame = {name: document[name] for name in _FRAME}
         return cls(**frame, entries=tuple([of(row) for row in document["entries"]]))
@@ -102,7 +107,7 @@ def prove(made: bytes, opened: bytes, *, device_type: str) -> None:
     """
     if opened != made:
         raise Damaged(Reason.DAMAGED_DOCUMENT)
-    _checked(opened, device_type)
+    _checked(strict(opened), device_type)
 
 
 # -- The writer -------------------------------------------------------------------------------------------------------
@@ -163,9 +168,8 @@ Column = Sequence[Any]
 Columns = Mapping[str, Column]
 
 
-def _checked(data: bytes, device_type: str) -> dict[str, Any]:
+def _checked(document: object, device_type: str) -> dict[str, Any]:
     """The document, every part of it checked. Raises as `Contents.from_bytes`."""
-    document = strict(data)
     if not isinstance(document, dict) or type(document.get("v")) is not int:
         raise Damaged(Reason.DAMAGED_DOCUMENT)
     if document["v"] != VERSION:

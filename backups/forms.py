@@ -7,10 +7,17 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.services import words
+from accounts.vault import encoding
+from accounts.vault.errors import Damaged, ParseError
+from accounts.vault.keys import Secret
 from accounts.vault.list import Protection
 from backups.services.answers import Answer, Question
+from backups.services.restoring import Found
 
 _ANSWERS = ((Answer.ON.value, _("On")), (Answer.UNSEEN.value, _("I do not see it")))
+_NO_CHOICE = _("Choose a backup.")
+_PRF_BYTES = 32
 _UNANSWERED = _("Answer this: “On”, or “I do not see it”.")
 
 
@@ -47,6 +54,77 @@ class IPhoneForm(forms.Form):
     def answers(self) -> dict[Question, Answer]:
         """All of them."""
         return {Question(name): Answer(self.cleaned_data[name]) for name in self.fields}
+
+
+class OpenForm(forms.Form):
+    """Which saved state, and the words that open it where it needs some.
+
+    Between its fields stand forms of their own, one for each passkey: each field says to which form it belongs.
+    """
+
+    choice = forms.ChoiceField(
+        widget=forms.RadioSelect, error_messages={"required": _NO_CHOICE, "invalid_choice": _NO_CHOICE}
+    )
+    words = forms.CharField(
+        label=_("Six words"),
+        help_text=_("Capitals, spaces and hyphens do not matter. Pasting works too."),
+        max_length=words.MOST_TYPED,
+        required=False,
+        widget=forms.Textarea(
+            attrs={
+                "form": "restore-choose",
+                "rows": 2,
+                "autocomplete": "off",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+            }
+        ),
+        error_messages={"max_length": _("That is too long: 500 characters are the most.")},
+    )
+
+    def __init__(self, *args: Any, found: Found, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kinds = {choice.key: choice.kinds for choice in found.every}
+        self.fields["choice"].choices = [(key, key) for key in self._kinds]  # type: ignore[attr-defined]
+
+    def clean_words(self) -> Secret | None:
+        """Enough of them to be any, which costs no try. Raises ValidationError."""
+        typed = str(self.cleaned_data["words"])
+        try:
+            return words.read_own(typed) if typed.strip() else None
+        except (words.Guessable, ParseError):
+            sentence = _("Six words, or your own, have 12 letters or more. This cost no try.")
+            raise forms.ValidationError(sentence) from None
+
+    def clean(self) -> dict[str, Any]:
+        """Words where the chosen one needs a key. Raises ValidationError."""
+        cleaned = super().clean() or self.cleaned_data
+        kinds = self._kinds.get(cleaned.get("choice", ""), frozenset())
+        if kinds and not cleaned.get("words") and "words" not in self.errors:
+            sentence = (
+                _("This backup needs your six words. Type them.")
+                if "words" in kinds
+                else _("This backup needs your passkey. Choose “Use your passkey”.")
+            )
+            raise forms.ValidationError({"words": sentence})
+        return cleaned
+
+
+class PasskeyForm(forms.Form):
+    """Which saved state, and the 32 bytes that a passkey gave for it, as base64url."""
+
+    choice = forms.CharField(max_length=64)
+    output = forms.CharField(max_length=64)
+
+    def clean_output(self) -> Secret:
+        """32 bytes. Raises ValidationError."""
+        try:
+            output = encoding.from_b64url(str(self.cleaned_data["output"]))
+        except Damaged:
+            output = b""
+        if len(output) != _PRF_BYTES:
+            raise forms.ValidationError(_NO_CHOICE, code="output")
+        return Secret(output)
 
 
 class ProtectionForm(forms.Form):

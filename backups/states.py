@@ -146,6 +146,23 @@ RESTORES_ON: Mapping[str, Sentence] = MappingProxyType(
     }
 )
 
+# As a restore speaks of them: "for Android devices".
+DEVICES: Mapping[str, Sentence] = MappingProxyType(
+    {
+        DeviceType.IOS.value: _("iOS devices"),
+        DeviceType.ANDROID.value: _("Android devices"),
+        DeviceType.COMPUTER.value: _("computers"),
+    }
+)
+
+IMPORTANT_TO: Mapping[str, Sentence] = MappingProxyType(
+    {
+        DeviceType.IOS.value: _("On this iOS device only backups of iOS devices can be restored."),
+        DeviceType.ANDROID.value: _("On this Android device only backups of Android devices can be restored."),
+        DeviceType.COMPUTER.value: _("On this computer only backups of computers can be restored."),
+    }
+)
+
 # The article's callout, before any step.
 IMPORTANT: Mapping[str, Sentence] = MappingProxyType(
     {

@@ -25,5 +25,10 @@ urlpatterns = [
     path("delete/", endings.delete, name="delete"),
     path("delete/sign-in/", endings.sign_in_to_delete, name="delete-sign-in"),
     path("older/", endings.older, name="older"),
-    path("restore/", restore.index, name="restore"),
+    path("restore/", restore.start, name="restore"),
+    path("restore/sign-in/", restore.sign_in, name="restore-sign-in"),
+    path("restore/choose/", restore.choose, name="restore-choose"),
+    path("restore/passkey/", restore.passkey, name="restore-passkey"),
+    path("restore/<uuid:held_id>/", restore.preview, name="restore-preview"),
+    path("restore/report/<uuid:report_id>/", restore.report, name="restore-report"),
 ]

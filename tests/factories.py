@@ -19,6 +19,7 @@ from accounts import arrivals
 from accounts.models import Device, DeviceType, IdentityProof, KeySlot, SlotKind, User, Vault
 from accounts.roles import Role
 from accounts.services import approvals, attempts, devices, keyring, vaults
+from accounts.services import words as typed
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
 from accounts.services.identity import Identity, Purpose, sealed
@@ -150,6 +151,11 @@ def create_key(
         backup = BackupKey(slot.id.hex, kind.value, Secret(hint), made)
         vaults.change(vault, lambda accounts: accounts.with_backup_key(backup), tag=tag, at=at, facts={"name": name})
     return slot
+
+
+def create_words(*, on: Visitor, words: str = PASSWORD, at: datetime | None = None) -> KeySlot:
+    """Words that the person holds, made as they are made: Argon2id takes its time."""
+    return typed.make(on.vault, words, at=at or timezone.now())
 
 
 def with_another_device(visitor: Visitor, *, name: str, type: str) -> Visitor:

@@ -19,6 +19,7 @@ class Attempt(models.Model):
 
         WORDS = "words"
         APPROVAL = "approval"
+        RESTORE = "restore"
 
     subject = models.BinaryField(max_length=32)
     act = models.CharField(max_length=16, choices=Act)

@@ -96,6 +96,8 @@ class Tag(StrEnum):
     BACKUP_BEHIND = "backups:backup:behind"
     BACKUP_ACCEPTED = "backups:backup:accepted"
     BACKUP_OLDER_DELETED = "backups:older:deleted"
+    RESTORED = "backups:restore:done"
+    RESTORED_BY_ANOTHER = "backups:restore:by_another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,23 @@ TAGS: Mapping[Tag, Line] = {
         ),
         "backups",
     ),
+    Tag.RESTORED: Line(
+        ngettext_lazy(
+            "Restored %(count)d of %(all)d account from the backup under %(account)s.",
+            "Restored %(count)d of %(all)d accounts from the backup under %(account)s.",
+            "all",
+        ),
+        "backups",
+        mailed=True,
+        shown=True,
+        undone=True,
+    ),
+    Tag.RESTORED_BY_ANOTHER: Line(
+        _("Your backup under %(account)s was restored on '%(asked)s', by another person who is signed in to it."),
+        "backups",
+        mailed=True,
+        shown=True,
+    ),
 }
 
 
@@ -323,16 +342,10 @@ def done_on(event: Event) -> str:
     return "" if by and by in sentence(event) else by
 
 
-_NO_FACTS = {
-    "device": "",
-    "former": "",
-    "asked": "",
-    "name": "",
-    "day": "",
-    "account": "",
-    "role": "",
-    "reason": "",
+_NO_FACTS: Mapping[str, Any] = {
+    **dict.fromkeys(("device", "former", "asked", "name", "day", "account", "role", "reason"), ""),
     "count": 1,
+    "all": 0,
 }
 
 # What staff read in place of facts that are for the owner alone: these name what somebody has elsewhere.

@@ -52,6 +52,11 @@ def of_list(list_id: UUID) -> bytes:
     return _fingerprint(b"list", list_id.bytes)
 
 
+def of_identity(tag: bytes) -> bytes:
+    """The subject of a proven outside account, by its fingerprint: a fingerprint of that, 32 bytes."""
+    return _fingerprint(b"identity", tag)
+
+
 def forget_list(list_id: UUID) -> None:
     """The list goes: so do its tries, under whichever pepper they were counted."""
     subjects = [keys.fingerprint(pepper, Label.SUBJECT, b"list", list_id.bytes) for pepper in keyring.peppers()]

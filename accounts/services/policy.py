@@ -15,6 +15,7 @@ class Act(StrEnum):
     ADD = "add"
     RENAME = "rename"
     PUT_BACK = "put_back"
+    RESTORE = "restore"
 
 
 class Refused(Exception):

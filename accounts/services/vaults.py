@@ -137,7 +137,13 @@ def _sealed(vault: OpenVault) -> bytes:
 
 @sensitive_variables()
 def change(
-    vault: OpenVault, operation: Operation, *, tag: Tag, at: datetime, facts: dict[str, Any] | None = None
+    vault: OpenVault,
+    operation: Operation,
+    *,
+    tag: Tag,
+    at: datetime,
+    facts: dict[str, Any] | None = None,
+    reference: str = "",
 ) -> AccountList:
     """Apply one operation to the list as it stands now, and keep the result as its next state.
 
@@ -159,7 +165,8 @@ def change(
         row.version, row.changed_at = row.version + 1, at
         row.save(update_fields=["version", "changed_at"])
         _keep(row, sealing.seal(after, vault.key, row.id.bytes, row.version), act=tag, at=at)
-        activity.record(tag, user=vault.user, device=vault.device, at=at, facts=_facts(row, facts))
+        said = _facts(row, facts)
+        activity.record(tag, user=vault.user, device=vault.device, at=at, facts=said, reference=reference)
         changed.send(Vault, vault=row, before=before, after=after, at=at)
     vault.row, vault.opened, vault.sealed = row, after, None
     return after
@@ -237,8 +244,10 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
 
 
 @sensitive_variables()
-def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) -> Draft:
+def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime, id: UUID | None = None) -> Draft:
     """Keep what was read, sealed, until the person says yes: 15 minutes at most, the newest few of a device.
+
+    `id` is one that nothing else will ever be held under.
 
     Raises BeingDeleted: nothing is begun that could not be ended.
     """
@@ -247,6 +256,7 @@ def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime) 
     held = vault.device.drafts.filter(kind=kind).order_by("-expires_at").values_list("pk", flat=True)
     Draft.objects.filter(pk__in=list(held[_MOST_DRAFTS - 1 :])).delete()
     draft = Draft(vault=vault.row, device=vault.device, kind=kind, expires_at=at + settings.DRAFT_KEPT)
+    draft.id = id or draft.id
     draft.sealed = sealing.seal_draft(encoding.canonical(document), vault.key, vault.row.id.bytes, draft.id.bytes)
     draft.save(force_insert=True)
     return draft
@@ -266,10 +276,16 @@ def look(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) ->
 def take(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:
     """`look`, and the draft is gone: of two clicks one takes it. Inside the transaction of what it is taken for."""
     document = look(vault, draft_id, kind=kind, at=at)
-    taken, _ = Draft.objects.filter(pk=draft_id, vault=vault.row).delete()
+    use(vault, draft_id, kind=kind, at=at)
+    return document
+
+
+def use(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> None:
+    """A draft whose document was read before is gone: of two clicks one uses it. As `take`. Raises DraftGone."""
+    mine = Draft.objects.filter(pk=draft_id, vault=vault.row, device=vault.device, kind=kind, expires_at__gt=at)
+    taken, _ = mine.delete()
     if not taken:
         raise DraftGone
-    return document
 
 
 def drop(vault: OpenVault, draft_id: UUID) -> None:

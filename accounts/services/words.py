@@ -287,6 +287,13 @@ def _unwrapped(slot: KeySlot, stretched: Secret) -> keys.VaultKey:
     )
 
 
+@sensitive_variables()
+def stretched(typed: Secret | str, salt: bytes, costs: Costs, *, at: datetime) -> Secret:
+    """What words become before any key is made of them, in one of the two turns. Raises Busy, TooCostly."""
+    with _turn(at):
+        return keys.stretch(typed, salt, costs.checked())
+
+
 @contextmanager
 def _turn(at: datetime) -> Iterator[None]:
     """One of two turns over all processes that share DATA_DIR: each derivation takes 64 MiB and a processor.

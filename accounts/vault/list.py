@@ -264,6 +264,16 @@ class AccountList:
             raise ParseError(Reason.NOT_A_COUNTER)
         return self._with(replace(entry, counter=entry.counter + 1, as_of=None)).checked()
 
+    def counted_to(self, id: str, counter: int) -> AccountList:
+        """The list with the counter of an account no lower than this; the very list where it is so.
+
+        Raises NotListed.
+        """
+        entry = self.get(id)
+        if entry.type is not Type.HOTP or entry.secret is None or entry.counter >= counter:
+            return self
+        return self._with(replace(entry, counter=counter))
+
     def counted_on(self, by: int) -> AccountList:
         """The list with every counter so much further, Trash included: where states were lost that gave codes."""
         if not by:

@@ -57,6 +57,13 @@ def account(user: User, person: Identity, device_type: str, *, at: datetime) -> 
     )
 
 
+def labels(user: User, device_type: str, *, besides: Identity) -> list[str]:
+    """What the person's own other recovery accounts of a device type are called, masked, if a backup is kept there."""
+    names = ctxs(besides, device_type)
+    kept = RecoveryAccount.objects.filter(user=user, device_type=device_type, generations__isnull=False)
+    return sorted(set(kept.exclude(name__in=names).values_list("label", flat=True)))
+
+
 def is_of(account: RecoveryAccount, person: Identity, device_type: str) -> bool:
     """Whether a recovery account is that of this person, for devices of this type."""
     return account.device_type == device_type and bytes(account.name) in ctxs(person, device_type)

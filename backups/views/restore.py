@@ -1,15 +1,350 @@
-"""Restoring a list from one of its backups."""
+"""Restore from backup, a page a step: where it lies, which one and what opens it, what becomes of each, how it ended.
+
+Nothing is written before "Restore". The proof comes back with `?proof=` and is used up when a saved state was opened;
+from then on that waits under the number of the proof.
+"""
 
 from __future__ import annotations
 
-from django.http import HttpResponse
-from django.views.decorators.http import require_safe
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
-from accounts.http import VaultRequest, page, vault_required
+from django.http import HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts import roles
+from accounts.http import VaultRequest, changing, go, network_of, page, prove, said, vault_required
+from accounts.services import attempts, identity, words
+from accounts.services.attempts import TooManyTries
+from accounts.services.identity import Identity, NotProven, Purpose
+from accounts.services.vaults import DraftGone
+from accounts.templatetags.look import clock, weekday
+from accounts.vault.errors import KeyMissing, TooCostly, TooLarge, Unsupported, VaultError, WrongKey
+from accounts.vault.merging import Keep
+from accounts.views.doors import relying_party
+from backups.forms import OpenForm, PasskeyForm
+from backups.services import finding, recovery, restoring
+from backups.services.restoring import Chosen, Fate, Found, KeyNeeded, NotThere, Opener, Preview, WrongWords
+from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH
+from backups.storage import StoreFailed
+
+_LAST_STEP = 5
+_FATES = (Fate.SIGN_IN, Fate.SCAN, Fate.BLOCKED, Fate.CLASH, Fate.CODE, Fate.NAME, Fate.HERE)
+
+
+def _steps(step: int) -> dict[str, Any]:
+    return {"step": step, "bars": range(1, _LAST_STEP + 1), "last_step": _LAST_STEP}
+
+
+def _is_trial(request: VaultRequest) -> bool:
+    return (request.POST.get("try") or request.GET.get("try")) == "1"
+
+
+def _carried(request: VaultRequest) -> dict[str, str]:
+    """What comes along from page to page, also by way of the provider: whether it is a try, and what was chosen."""
+    chosen = request.POST.get("choice") or request.POST.get("chosen") or request.GET.get("chosen", "")
+    found = {"try": "1"} if _is_trial(request) else {}
+    return {**found, "chosen": chosen} if restoring.is_key(chosen) else found
+
+
+# -- Where it lies ----------------------------------------------------------------------------------------------------
 
 
 @require_safe
 @vault_required
-def index(request: VaultRequest) -> HttpResponse:
-    """The first step of the wizard."""
-    return page(request, "backups/restore.html")
+@changing
+def start(request: VaultRequest) -> HttpResponse:
+    """What is coming, on which devices, and where one signs in: the providers of now and of before."""
+    type, at = request.vault.device.type, timezone.now()
+    context = {
+        "choices": [(role.value, SIGN_IN_WITH[role]) for role in roles.restore_roles(type, at)],
+        "important": IMPORTANT_TO[type],
+        "trial": _is_trial(request),
+        "carried": _carried(request),
+        **_steps(1),
+    }
+    return page(request, "backups/restore.html", context)
+
+
+@require_POST
+@vault_required
+@changing
+def sign_in(request: VaultRequest) -> HttpResponse:
+    """On to the provider."""
+    offered = {role.value: role for role in roles.restore_roles(request.vault.device.type, timezone.now())}
+    role = offered.get(request.POST.get("role", ""))
+    if role is None:
+        return go(request, "backups:restore")
+    back = f"{reverse('backups:restore-choose')}?{urlencode(_carried(request))}".removesuffix("?")
+    return prove(request, role=role, purpose=Purpose.RESTORE, target=str(request.vault.row.pk), back=back)
+
+
+# -- Which one, and what opens it -------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@sensitive_post_parameters()
+@vault_required
+@changing
+def choose(request: VaultRequest) -> HttpResponse:
+    """The backups under the proven account, the newest first; on the same page the words that open one."""
+    proof = request.POST.get("proof") or request.GET.get("proof", "")
+    person = _proven(request, proof)
+    if person is None:
+        return _lost(request, proof)
+    try:
+        found = restoring.find(person, request.vault.device.type)
+    except StoreFailed:
+        return _unable(request, person, proof, Found(), _silent())
+    if not found.newest:
+        return _unable(request, person, proof, found)
+    form = OpenForm(request.POST if request.method == "POST" else None, found=found)
+    if request.method == "POST" and form.is_valid():
+        opener = Opener(words=form.cleaned_data["words"] or "", network=network_of(request))
+        answer = _held(request, proof, form.cleaned_data["choice"], opener)
+        if isinstance(answer, UUID):
+            return go(request, "backups:restore-preview", answer)
+        if answer is None:
+            return _lost(request, proof)
+        form.add_error("words" if form.cleaned_data["words"] else None, answer)
+    return _choose_page(request, person, proof, found, form)
+
+
+@require_POST
+@sensitive_post_parameters()
+@vault_required
+@changing
+def passkey(request: VaultRequest) -> HttpResponse:
+    """What a passkey gave opens the chosen one, or one sentence says why not. For a script: the answer is JSON."""
+    form, proof = PasskeyForm(request.POST), request.POST.get("proof", "")
+    if not form.is_valid():
+        return JsonResponse({"sentence": _("This passkey gave no key. Use it once more, or type your six words.")})
+    answer = _held(request, proof, form.cleaned_data["choice"], Opener(output=form.cleaned_data["output"]))
+    if isinstance(answer, str):
+        return JsonResponse({"sentence": answer})
+    if answer is None:
+        return JsonResponse({"location": _lost(request, proof).headers["Location"]})
+    return JsonResponse({"location": reverse("backups:restore-preview", args=[answer])})
+
+
+@sensitive_variables()
+def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUID | str | None:
+    """The number of an opened saved state; or the sentence that says why there is none; None without a proof."""
+    at = timezone.now()
+    try:
+        return restoring.hold(request.vault, proof, choice, opener, is_trial=_is_trial(request), at=at)
+    except NotProven:
+        return None
+    except StoreFailed:
+        return _silent()
+    except WrongWords as error:
+        if not error.left:
+            sentence = _("Those are not the words of this backup. No try is left until %(day)s at %(time)s.")
+            return sentence % _moment(request, error.until)
+        sentence = ngettext(
+            "Those are not the words of this backup. %(count)d try left until %(day)s at %(time)s.",
+            "Those are not the words of this backup. %(count)d tries left until %(day)s at %(time)s.",
+            error.left,
+        )
+        return sentence % {"count": error.left, **_moment(request, error.until)}
+    except (TooManyTries, words.Busy) as error:
+        sentence = (
+            _("Others are being served. These words were not tried; send them again on %(day)s at %(time)s.")
+            if isinstance(error, words.Busy)
+            else _(
+                "Too many wrong words were typed. These were not tried. "
+                "The next try is possible on %(day)s at %(time)s."
+            )
+        )
+        return sentence % _moment(request, error.next_at)
+    except (NotThere, KeyNeeded, VaultError) as error:
+        return _cannot(error)
+
+
+def _moment(request: VaultRequest, moment: datetime) -> dict[str, str]:
+    local = timezone.localtime(moment)
+    return {"day": weekday(local), "time": clock(local, request.user)}
+
+
+def _silent() -> str:
+    return _("The store of backups does not answer. Nothing is lost by that. Try again in a minute.")
+
+
+def _cannot(error: Exception) -> str:
+    """Why a saved state was not opened, and what to do."""
+    match error:
+        case NotThere():
+            return _("This saved state is no longer there. Choose another one.")
+        case KeyNeeded():
+            return _("This backup needs a key that you hold: your six words, or your passkey.")
+        case WrongKey():
+            return _("This passkey does not open this backup. One saved before you changed your keys may: see “Older”.")
+        case Unsupported():
+            return _("This backup was made by a newer Authweb. Ask the operator of this server to update it.")
+        case KeyMissing():
+            return _("The server lacks the key of this backup. Its operator has it on the printed sheet.")
+        case TooCostly():
+            return _("This backup asks for more work than any that Authweb makes. It was not opened.")
+    return _("This saved state is damaged. Choose an earlier one.")
+
+
+def _proven(request: VaultRequest, proof: str) -> Identity | None:
+    try:
+        return identity.look(proof, user=request.user, purpose=Purpose.RESTORE, target=str(request.vault.row.pk))
+    except NotProven:
+        return None
+
+
+def _lost(request: VaultRequest, proof: str) -> HttpResponse:
+    """No proof, or none any more: because it was used a moment ago, by the first of two clicks, or is too old."""
+    if request.method == "POST" and restoring.is_held(request.vault, proof, at=timezone.now()):
+        return go(request, "backups:restore-preview", UUID(proof))
+    if proof:
+        said(request, _("That sign-in was over five minutes ago, or was used. Sign in once more."), error=True)
+    return go(request, "backups:restore", query=_carried(request))
+
+
+def _unable(request: VaultRequest, person: Identity, proof: str, found: Found, sentence: str = "") -> HttpResponse:
+    """ "Unable to recover.": no backup of this type under this account; which types there are, which account it could
+    be: of the person's own alone.
+    """
+    type = request.vault.device.type
+    others = [role for role in roles.restore_roles(type, timezone.now()) if role != person.role]
+    context = {
+        "person": person,
+        "proof": proof,
+        "sentence": sentence,
+        "found": found,
+        "device": DEVICES[type],
+        "elsewhere": _elsewhere(found),
+        "known": recovery.labels(request.user, type, besides=person),
+        "others": [SIGN_IN_WITH[role] for role in others],
+        "trial": _is_trial(request),
+        **_steps(3),
+    }
+    return page(request, "backups/restore_unable.html", context)
+
+
+def _elsewhere(found: Found) -> list[tuple[int, Any]]:
+    return [(count, DEVICES[type]) for type, count in found.elsewhere.items()]
+
+
+def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Found, form: OpenForm) -> HttpResponse:
+    chosen = _carried(request).get("chosen", "")
+    if chosen not in {choice.key for choice in found.every if not choice.is_damaged}:
+        chosen = next((choice.key for choice in found.every if not choice.is_damaged), "")
+    left, until = attempts.left(restoring.WORDS_OF_RECOVERY, restoring.subject(person), at=timezone.now())
+    context = {
+        "person": person,
+        "proof": proof,
+        "found": found,
+        "form": form,
+        "chosen": chosen,
+        "trial": _is_trial(request),
+        "device": DEVICES[request.vault.device.type],
+        "elsewhere": _elsewhere(found),
+        "needs_words": any("words" in choice.kinds for choice in found.every),
+        "needs_passkey": any("passkey" in choice.kinds for choice in found.every),
+        "rp": relying_party(),
+        "allowed": json.dumps([]),  # Whose passkeys they were is not known: the person chooses one of this site.
+        "tries": {"left": left, "until": until} if left < restoring.WORDS_OF_RECOVERY.most else None,
+        **_steps(3),
+    }
+    return page(request, "backups/restore_choose.html", context)
+
+
+# -- What becomes of each ---------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@vault_required
+@changing
+def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
+    """Every account with its fate; "Restore" is the yes."""
+    try:
+        found = restoring.preview(request.vault, held_id, at=timezone.now())
+    except DraftGone:
+        return _gone(request, held_id)
+    if request.method == "GET":
+        context = {
+            "preview": found,
+            "groups": [(fate.value, rows) for fate in _FATES if (rows := found.of(fate))],
+            "held": held_id,
+            "all_here": bool(found.rows) and all(row.fate is Fate.HERE for row in found.rows),
+            **_steps(4),
+        }
+        return page(request, "backups/restore_preview.html", context)
+    if request.POST.get("cancel"):
+        restoring.drop(request.vault, held_id)
+        return go(request, "backups:status" if found.is_trial else "accounts:list")
+    try:
+        report_id = restoring.accept(request.vault, held_id, _chosen(request, found), at=timezone.now())
+    except DraftGone:
+        return _gone(request, held_id)
+    except (restoring.Trial, restoring.NothingChosen, TooLarge, TooManyTries) as error:
+        said(request, _not_restored(request, error), error=True)
+        return go(request, "backups:restore-preview", held_id)
+    return go(request, _after(report_id))
+
+
+def _chosen(request: VaultRequest, found: Preview) -> Chosen:
+    known = {keep.value: keep for keep in Keep}
+    keeps = {row.id: known.get(request.POST.get(f"keep-{row.id}", ""), Keep.BOTH) for row in found.of(Fate.CLASH)}
+    return Chosen(frozenset(request.POST.getlist("chosen")), keeps)
+
+
+def _not_restored(request: VaultRequest, error: Exception) -> str:
+    """Why nothing was restored; what was opened still waits."""
+    match error:
+        case TooManyTries(next_at=next_at):
+            sentence = _(
+                "This backup was restored three times within a day. The next is possible on %(day)s at %(time)s."
+            )
+            return sentence % _moment(request, next_at)
+        case restoring.NothingChosen():
+            return _("No account has a tick. Tick one, or cancel.")
+        case restoring.Trial():
+            return _("This was a try: nothing is written.")
+        case TooLarge(unit="entries"):
+            return _("Your list holds at most 2,000 accounts, the Trash included. Tick fewer, or empty the Trash.")
+    return _("Your list would be larger than a list can be. Tick fewer.")
+
+
+def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
+    """The second of two clicks, or too late."""
+    at, report_id = timezone.now(), restoring.report_of(held_id)
+    if restoring.is_held(request.vault, str(report_id), at=at):
+        return go(request, "backups:restore-report", report_id)
+    if restoring.was_accepted(request.vault, held_id, at=at):
+        said(request, _("Restored already."))
+        return go(request, "accounts:list")
+    return page(request, "backups/restore_gone.html", status=404)  # Run out or somebody else's: all look the same.
+
+
+# -- How it ended -----------------------------------------------------------------------------------------------------
+
+
+def _after(report_id: UUID) -> str:
+    """Where a restore leads on to."""
+    return reverse("backups:restore-report", args=[report_id])
+
+
+@require_safe
+@vault_required
+def report(request: VaultRequest, report_id: UUID) -> HttpResponse:
+    """ "Restored 12 of 14.": each account and its state, and what comes next."""
+    try:
+        found = restoring.report(request.vault, report_id, at=timezone.now())
+    except DraftGone:
+        return page(request, "backups/restore_gone.html", status=404)
+    backup = finding.of(request.vault.row)
+    context = {"report": found, "is_backed_up": backup is not None and backup.is_on, **_steps(5)}
+    return page(request, "backups/restore_report.html", context)

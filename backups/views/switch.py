@@ -92,6 +92,8 @@ def _walk(request: VaultRequest, way: Way, backup: Backup | None) -> HttpRespons
     person = proven(request, proof) if proof else None
     if person is None:
         return _account_page(request, way, backup, lost=bool(proof), at=at)
+    if request.GET.get("keep") == "restore":  # The backup that is there already comes first.
+        return go(request, "backups:restore")
     if request.GET.get("keep") != "1":
         there = _found(person, request, backup, at=at)
         if there:

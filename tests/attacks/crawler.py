@@ -13,7 +13,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.http import HttpResponseBase
-from django.test import Client
+from django.test import Client, TestCase
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from fido2.cose import ES256
@@ -23,7 +23,10 @@ from fido2.webauthn import AttestationObject, AttestedCredentialData, Authentica
 from accounts.models import Draft, Event, KeySlot, SlotKind
 from accounts.services import activity, adding, vaults, words
 from accounts.services.activity import Tag
+from accounts.services.identity import Purpose
 from accounts.vault.entry import Type
+from backups.services import restoring
+from backups.services.restoring import Chosen, Opener
 from tests import factories, proving
 from tests.factories import Visitor
 
@@ -36,6 +39,8 @@ NOBODYS: Mapping[str, Any] = {
     "device_id": "00000000-0000-0000-0000-000000000000",
     "draft_id": "00000000-0000-0000-0000-000000000000",
     "words_id": "00000000-0000-0000-0000-000000000000",
+    "held_id": "00000000-0000-0000-0000-000000000000",
+    "report_id": "00000000-0000-0000-0000-000000000000",
     "request_id": "00000000-0000-0000-0000-000000000000",
     "slot_id": "00000000-0000-0000-0000-000000000000",
     "proof_id": "00000000-0000-0000-0000-000000000000",
@@ -121,6 +126,7 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
         "device_id": visitor.device.pk,
         "draft_id": draft_id,
         "words_id": words.begin(visitor.vault, at=at),
+        **_restored(visitor),
         "request_id": KeySlot.objects.get(device=factories.asking(visitor).device).pk,
         "slot_id": factories.create_key(on=visitor, kind=SlotKind.PASSKEY, name="Key").pk,
         "proof_id": proving.seed(visitor.user).pk,
@@ -129,6 +135,21 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
         "object_id": visitor.user.pk,
         "content_type_id": ContentType.objects.get_for_model(type(visitor.user)).pk,
     }
+
+
+def _restored(visitor: Visitor) -> dict[str, Any]:
+    """What a backup holds, opened and waiting; and the report of a restore."""
+    at, label = timezone.now(), f"{visitor.user.email.partition('@')[0]}@outlook.example"
+    assert visitor.device is not None
+    who = factories.person(label, role=factories.role_of_device(visitor))
+    with TestCase.captureOnCommitCallbacks(execute=True):  # It is sent once it is committed.
+        factories.backed_up(visitor, who=who)
+    key = restoring.find(who, visitor.device.type).newest[0].key
+    held = []
+    for _ in range(2):
+        proof = factories.proven(visitor, purpose=Purpose.RESTORE, who=who)
+        held.append(restoring.hold(visitor.vault, proof, key, Opener(), at=at))
+    return {"held_id": held[0], "report_id": restoring.accept(visitor.vault, held[1], Chosen(frozenset()), at=at)}
 
 
 def a_passkey() -> dict[str, Any]:

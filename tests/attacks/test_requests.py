@@ -187,6 +187,8 @@ def test_things_of_another_person_are_not_there(alice_phone: Visitor, bob: Visit
             "entry_id",
             "device_id",
             "draft_id",
+            "held_id",
+            "report_id",
             "request_id",
             "slot_id",
             "pk",
@@ -207,7 +209,10 @@ def test_things_of_another_person_are_not_there(alice_phone: Visitor, bob: Visit
 def _things(values: Any) -> dict[str, Any]:
     return {
         name: values[name]
-        for name in ("entry_id", "trashed_id", "device_id", "draft_id", "words_id", "request_id", "slot_id", "pk")
+        for name in (
+            *("entry_id", "trashed_id", "device_id", "draft_id", "words_id", "held_id", "report_id"),
+            *("request_id", "slot_id", "pk"),
+        )
     }
 
 
@@ -220,7 +225,8 @@ def test_own_things_are_there(alice_phone: Visitor) -> None:
         page.name: alice_phone.client.get(page.address(values)).status_code
         for page in crawler.pages()
         if of_ours(page)
-        and set(page.parameters) & {"entry_id", "device_id", "draft_id", "request_id", "slot_id", "version", "pk"}
+        and set(page.parameters)
+        & {"entry_id", "device_id", "draft_id", "held_id", "report_id", "request_id", "slot_id", "version", "pk"}
     }
 
     assert answers.pop("accounts:again-sign-in") == 302  # The way back from a provider, which leads on.

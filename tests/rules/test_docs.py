@@ -176,6 +176,7 @@ def test_activity_in_the_document_is_the_table() -> None:
         "day": "2026-05-03",
     } | {
         "count": 2,
+        "all": 3,
         "role": "microsoft",
         "reason": "cancelled",
         "account": "a…@outlook.com",

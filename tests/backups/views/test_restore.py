@@ -1,0 +1,729 @@
+"""Restore from backup, step by step: the walk, its refusals each with a sentence, and everybody who may not."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from http.cookies import SimpleCookie
+from threading import Barrier
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import time_machine
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Attempt, Draft, Event, IdentityProof
+from accounts.roles import Role
+from accounts.services import policy, vaults
+from accounts.services.activity import Tag
+from accounts.services.identity import Identity, Purpose
+from accounts.vault import keys
+from accounts.vault.encoding import b64url
+from accounts.vault.entry import Kind, Needs
+from accounts.vault.keys import Secret
+from accounts.vault.list import BackupKey, Protection
+from backups import storage
+from backups.models import Backup, Generation, RecoveryAccount
+from backups.services import ending, objects, restoring
+from backups.storage import Cause
+from tests import factories, proving
+from tests.backups.support import FaultyStore
+from tests.factories import Visitor
+from tests.pages import buttons, main, text
+from tests.proving import Roles
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+START, SIGN_IN, CHOOSE, PASSKEY = (
+    reverse(f"backups:{name}") for name in ("restore", "restore-sign-in", "restore-choose", "restore-passkey")
+)
+LIST, STATUS = reverse("accounts:list"), reverse("backups:status")
+WORDS = "correct horse battery staple dolphin anvil"
+ALICE = "alice@outlook.example"
+
+
+@pytest.fixture
+def old(db: None) -> Visitor:
+    """Alice's lost phone, with three accounts."""
+    visitor = factories.enrolled("alice@example.org", name="Pixel 8", type="android")
+    factories.create_entry(on=visitor, issuer="GitHub", name="alice")
+    factories.create_entry(on=visitor, issuer="Nordbank", name="Giro")
+    factories.create_entry(on=visitor, issuer="Contoso", name="alice@contoso.example", kind=Kind.WORK)
+    return visitor
+
+
+@pytest.fixture
+def new(db: None) -> Visitor:
+    """The same person, signed up anew on a new phone."""
+    return factories.enrolled("alice.new@example.org", name="Pixel 9", type="android")
+
+
+def proof_of(visitor: Visitor, **fields: Any) -> str:
+    return factories.proven(visitor, purpose=Purpose.RESTORE, **fields)
+
+
+def chosen_in(page: HttpResponse) -> str:
+    """The saved state that is preselected."""
+    (key,) = re.findall(r'name="choice" value="([^"]+)"[^>]* checked', page.content.decode())
+    return str(key)
+
+
+def opened(visitor: Visitor, *, proof: str = "", **fields: str) -> HttpResponse:
+    """ "Continue" on the page of the choice, with what is preselected there."""
+    proof = proof or proof_of(visitor)
+    key = fields.pop("choice", "") or chosen_in(visitor.client.get(f"{CHOOSE}?proof={proof}"))
+    return visitor.client.post(CHOOSE, {"proof": proof, "choice": key, **fields})
+
+
+def preview_of(visitor: Visitor, **fields: str) -> str:
+    """The address of the preview."""
+    return str(opened(visitor, **fields).headers["Location"])
+
+
+def ticked(page: HttpResponse) -> list[str]:
+    return re.findall(r'name="chosen" value="([0-9a-f]+)" checked', page.content.decode())
+
+
+def restored(visitor: Visitor, address: str = "", **fields: str) -> HttpResponse:
+    """ "Restore", with the ticks as they stand."""
+    address = address or preview_of(visitor)
+    return visitor.client.post(address, {"chosen": ticked(visitor.client.get(address)), **fields})
+
+
+def without_records() -> None:
+    for model in (Generation, Backup, RecoveryAccount):
+        model.objects.all().delete()
+
+
+# -- The walk ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("S-04")
+@pytest.mark.article("S-07")
+@pytest.mark.article("G-08")
+@pytest.mark.article("G-21")
+def test_whole_walk_from_the_start_to_the_report(old: Visitor, new: Visitor, roles: Roles) -> None:
+    factories.backed_up(old, who=Identity(Role.MICROSOFT, roles.microsoft.iss, "0000-alice", ALICE, timezone.now()))
+    factories.create_entry(on=new, issuer="Mine", name="already there")
+
+    start = new.client.get(START)
+    there = proving.hand_off(new.client, SIGN_IN, {"role": "microsoft"})
+    landing = new.client.get(proving.way_back(there)).headers["Location"]
+    choose = new.client.get(landing).headers["Location"]
+    page = new.client.get(choose)
+    proof = choose.partition("proof=")[2]
+    answer = new.client.post(CHOOSE, {"proof": proof, "choice": chosen_in(page)})
+    preview = new.client.get(answer.headers["Location"])
+    before = [entry.issuer for entry in new.entries]
+    report = new.client.get(restored(new, answer.headers["Location"]).headers["Location"])
+
+    assert "Important. On this Android device only backups of Android devices can be restored." in text(start)
+    assert [f"Step {number} of 5" in text(step) for number, step in ((1, start), (3, page), (4, preview))] == [True] * 3
+    assert "1 backup is kept with a…@outlook.example for Android devices." in text(page)
+    assert re.search(r"Pixel 8 Today, [\d:]+( UTC)? \(.*\) 3 accounts, checked .* Opens with sign-in only", text(page))
+    assert "2 of 3 will have codes" in text(preview)
+    assert "Name only: scan QR code 1 Contoso alice@contoso.example" in text(preview)
+    assert "Code comes back 2 GitHub alice Nordbank Giro" in text(preview)
+    assert before == ["Mine"]
+    assert "Restored 2 of 3." in text(report)
+    assert "Still to do 1" in text(report)
+    assert [entry.issuer for entry in new.entries] == ["Mine", "GitHub", "Nordbank", "Contoso"]
+    assert IdentityProof.objects.get(pk=proof).state == IdentityProof.State.SPENT
+
+
+def test_pages_of_the_walk_show_no_key_and_no_full_address(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    proof = proof_of(new)
+    address = preview_of(new, proof=proof)
+    pages = [new.client.get(START), new.client.get(f"{CHOOSE}?proof={proof_of(new)}"), new.client.get(address)]
+    pages.append(new.client.get(restored(new, address).headers["Location"]))
+
+    whole = "".join(page.content.decode() for page in pages)
+    assert [page.headers["Cache-Control"] for page in pages] == ["no-store"] * 4
+    assert "GEZDGNBVGY3TQOJQ" not in whole
+    assert ALICE not in whole
+
+
+def test_looking_changes_nothing(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    proof = proof_of(new)
+    address = preview_of(new)
+    before = (Event.objects.count(), Attempt.objects.count(), Draft.objects.count(), new.entries)
+    for page in (START, f"{START}?try=1", f"{CHOOSE}?proof={proof}", address):
+        new.client.get(page)
+
+    assert (Event.objects.count(), Attempt.objects.count(), Draft.objects.count(), new.entries) == before
+    assert opened(new, proof=proof).status_code == 303  # The proof was only looked at.
+
+
+def test_fates_that_need_words_have_them(old: Visitor, new: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.create_entry(on=old, issuer="Gmbh", name="blocked")
+    factories.backed_up(old)
+    with time_machine.travel(datetime(2026, 3, 2, 12, tzinfo=UTC), tick=False):
+        mine = factories.an_entry(issuer="GitHub", name="alice", secret=Secret(b"another key"), added=1_772_452_800)
+    vaults.change(new.vault, lambda accounts: accounts.add(mine), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+    def rule(_user: Any, _act: Any, entry: Any) -> None:
+        if entry.issuer == "Gmbh":
+            raise policy.Refused("Codes for Gmbh may not be kept here.")
+
+    monkeypatch.setattr(policy, "RULES", [rule])
+    address = preview_of(new)
+    preview = new.client.get(address)
+    answer = restored(new, address, **{f"keep-{mine.id}": "both"})
+    report = new.client.get(answer.headers["Location"])
+
+    assert "Same name, different key: keep both 1 GitHub alice" in text(preview)
+    assert "Cannot be restored here 1 Gmbh blocked Codes for Gmbh may not be kept here." in text(preview)
+    assert "Two keys have this name" in text(report)
+    assert "Not restored 1 G Gmbh blocked Codes for Gmbh may not be kept here." in text(report)
+    assert [entry.issuer for entry in new.entries] == ["GitHub", "GitHub", "Nordbank", "Contoso"]
+
+
+@pytest.mark.parametrize(
+    ("keep", "listed"),
+    [("both", [b"mine", b"12345678901234567890"]), ("list", [b"mine"]), ("backup", [b"12345678901234567890"])]
+    + [("nonsense", [b"mine", b"12345678901234567890"])],
+)
+def test_which_of_two_keys_is_kept_is_the_person_s_choice(
+    old: Visitor, new: Visitor, keep: str, listed: list[bytes]
+) -> None:
+    factories.backed_up(old)
+    factories.create_entry(on=new, issuer="GitHub", name="alice", secret=Secret(b"mine"))
+    address = preview_of(new)
+    (clash,) = re.findall(r'name="keep-([0-9a-f]+)"', new.client.get(address).content.decode())
+
+    restored(new, address, **{f"keep-{clash}": keep})
+
+    github = [entry.secret for entry in new.entries if entry.issuer == "GitHub"]
+    assert github == [Secret(key) for key in listed]
+
+
+def test_cancel_drops_what_was_opened(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+
+    answer = new.client.post(address, {"cancel": "1"})
+
+    assert (answer.headers["Location"], Draft.objects.count(), new.entries) == (LIST, 0, ())
+    gone = new.client.get(address)
+    assert (gone.status_code, "This waits no longer" in text(gone)) == (404, True)
+
+
+def test_nothing_ticked_says_so_and_still_waits(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+
+    answer = new.client.post(address, {"chosen": []})
+
+    assert answer.headers["Location"] == address
+    assert "No account has a tick. Tick one, or cancel." in new.client.get(address).content.decode()
+
+
+@pytest.mark.article("G-12")
+def test_one_account_of_an_earlier_state_comes_back(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    factories.create_entry(on=old, issuer="Etsy", name="later")
+    proof = proof_of(new)
+    page = new.client.get(f"{CHOOSE}?proof={proof}")
+    _newest, earlier = re.findall(r'name="choice" value="([^"]+)"', page.content.decode())
+    address = preview_of(new, proof=proof, choice=earlier)
+
+    first = ticked(new.client.get(address))[0]
+    new.client.post(address, {"chosen": [first]})
+
+    assert "Older" in text(page)
+    assert [entry.issuer for entry in new.entries] == ["Contoso"]
+
+
+@pytest.mark.article("G-09")
+def test_undo_stands_on_the_report_and_takes_all_of_it_back(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    report = new.client.get(restored(new).headers["Location"])
+    (undo,) = re.findall(r'action="(/accounts/undo/\d+/)"', main(report)) or re.findall(
+        r'action="([^"]*undo[^"]*)"', main(report)
+    )
+
+    new.client.post(undo)
+
+    assert new.entries == ()
+
+
+# -- A try ------------------------------------------------------------------------------------------------------------
+
+
+def test_try_walks_up_to_the_preview_and_writes_nothing(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    status = old.client.get(STATUS).content.decode()
+    new.client.post(SIGN_IN, {"role": "microsoft", "try": "1"})
+    back = factories.begun().back
+    proof = proof_of(new)
+    page = new.client.get(f"{back}&proof={proof}")
+    events = Event.objects.filter(user=new.user).exclude(tag__startswith="proofs:").count()
+
+    answer = new.client.post(CHOOSE, {"proof": proof, "choice": chosen_in(page), "try": "1"})
+    preview = new.client.get(answer.headers["Location"])
+    forced = new.client.post(answer.headers["Location"], {"chosen": [entry.id for entry in old.entries]})
+    done = new.client.post(answer.headers["Location"], {"cancel": "1"})
+
+    assert f'href="{START}?try=1"' in status
+    assert f'href="{START}"' in status
+    assert "Try a restore" in text(new.client.get(f"{START}?try=1"))
+    assert back == f"{CHOOSE}?try=1"
+    assert 'name="try" value="1"' in page.content.decode()
+    assert "This was a try: nothing is written." in text(preview)
+    assert buttons(preview) == ["Done"]
+    assert forced.headers["Location"] == answer.headers["Location"]
+    assert (done.headers["Location"], new.entries) == (STATUS, ())
+    assert Event.objects.filter(user=new.user).exclude(tag__startswith="proofs:").count() == events
+    assert Attempt.objects.count() == 0
+
+
+# -- What is refused, each with its sentence --------------------------------------------------------------------------
+
+
+@pytest.mark.row("T22")
+def test_wrong_account_is_named_and_which_it_could_be_of_one_s_own_alone(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    wrong = factories.person("b@outlook.example")
+    mine = factories.enrolled("carol@example.org", name="Pixel", type="android")
+    factories.backed_up(mine, who=factories.person("carol@outlook.example"))
+
+    pages = [visitor.client.get(f"{CHOOSE}?proof={proof_of(visitor, who=wrong)}") for visitor in (new, mine)]
+
+    for page in pages:
+        assert "Unable to recover." in text(page)
+        assert "No backup is stored with b@outlook.example for Android devices." in text(page)
+        assert buttons(page) == ["Sign in to another account", "Back to the list"]
+    assert ["is kept under c…@outlook.example." in text(page) for page in pages] == [False, True]
+    assert "a…@outlook.example" not in "".join(text(page) for page in pages)
+
+
+@pytest.mark.article("S-08")
+@pytest.mark.row("T22")
+def test_wrong_type_of_device_is_named_with_its_number_and_no_forged_name_opens_it(old: Visitor) -> None:
+    factories.backed_up(old)
+    computer = factories.enrolled("alice.new@example.org", name="Firefox", type="computer")
+    key = restoring.find(factories.person(), "android").newest[0].key
+    proof = proof_of(computer)
+
+    page = computer.client.get(f"{CHOOSE}?proof={proof}")
+    forged = computer.client.post(CHOOSE, {"proof": proof, "choice": key, "type": "android"})
+    by_passkey = computer.client.post(PASSKEY, {"proof": proof, "choice": key, "output": b64url(bytes(32))})
+
+    assert "1 backup exists for Android devices. It can be restored on such a device only." in text(page)
+    assert "Unable to recover." in text(forged)
+    assert by_passkey.json() == {"sentence": "This saved state is no longer there. Choose another one."}
+    assert (computer.entries, Draft.objects.count()) == ((), 0)
+
+
+def test_backup_of_another_type_beside_one_that_fits_is_shown_closed(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    computer = factories.enrolled("c@example.org", name="Firefox", type="computer")
+    factories.backed_up(computer, who=factories.person())
+
+    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}")
+
+    assert "1 backup exists for computers. It can be restored on such a device only." in text(page)
+    assert page.content.decode().count('name="choice"') == 1
+
+
+@pytest.mark.row("T21")
+def test_wrong_words_say_how_many_tries_are_left_and_the_right_ones_open(old: Visitor, new: Visitor) -> None:
+    factories.create_words(on=old, words=WORDS)
+    factories.backed_up(old, protection=Protection.KEY)
+    proof = proof_of(new)
+    page = new.client.get(f"{CHOOSE}?proof={proof}")
+
+    none = opened(new, proof=proof)
+    short = opened(new, proof=proof, words="too short")
+    wrong = opened(new, proof=proof, words="six words that are not the ones")
+    right = opened(new, proof=proof, words=f"  {WORDS.upper().replace(' ', '-')} ")
+
+    assert "Opens with your six words" in text(page)
+    assert "left" not in text(page)
+    assert "This backup needs your six words. Type them." in text(none)
+    assert "This cost no try." in text(short)
+    assert re.search(r"Those are not the words of this backup\. 9 tries left until \w+ at [\d:]+", text(wrong))
+    assert "not the ones" in wrong.content.decode()  # What was typed stands there to be corrected.
+    assert "2 of 3 will have codes" in text(new.client.get(right.headers["Location"]))
+    assert Attempt.objects.count() == 2  # Of the one wrong: over the recovery account, and over the network.
+
+
+def test_last_wrong_words_and_those_after_them_name_the_time(old: Visitor, new: Visitor) -> None:
+    factories.create_words(on=old, words=WORDS)
+    factories.backed_up(old, protection=Protection.KEY)
+    subject = restoring.subject(factories.person())
+    for _ in range(9):
+        Attempt.objects.create(subject=subject, act=Attempt.Act.WORDS, at=timezone.now())
+    proof = proof_of(new)
+
+    before = new.client.get(f"{CHOOSE}?proof={proof}")
+    tenth = opened(new, proof=proof, words="six words that are not the ones")
+    eleventh = opened(new, proof=proof, words=WORDS)
+
+    assert re.search(r"1 try left until \w+ at [\d:]+", text(before))
+    assert re.search(r"Those are not the words of this backup\. No try is left until \w+ at", text(tenth))
+    assert "Too many wrong words were typed. These were not tried. The next try is possible on" in text(eleventh)
+    assert Draft.objects.count() == 0
+
+
+def test_passkey_opens_and_a_wrong_one_says_so(old: Visitor, new: Visitor) -> None:
+    output = Secret(bytes(range(32)))
+    with_passkey(old, output)
+    factories.backed_up(old, protection=Protection.KEY)
+    proof = proof_of(new)
+    page = new.client.get(f"{CHOOSE}?proof={proof}")
+    fields = {"proof": proof, "choice": chosen_in(page)}
+
+    typed = new.client.post(CHOOSE, fields)
+    none = new.client.post(PASSKEY, {**fields, "output": "nonsense"})
+    wrong = new.client.post(PASSKEY, {**fields, "output": b64url(bytes(32))})
+    right = new.client.post(PASSKEY, {**fields, "output": b64url(bytes(range(32)))})
+    again = new.client.post(PASSKEY, {**fields, "output": b64url(bytes(range(32)))})
+
+    assert "Use your passkey" in text(page)
+    assert "This backup needs your passkey. Choose “Use your passkey”." in text(typed)
+    assert "This passkey gave no key." in none.json()["sentence"]
+    assert "This passkey does not open this backup." in wrong.json()["sentence"]
+    assert right.json() == again.json() == {"location": reverse("backups:restore-preview", args=[proof])}
+    assert "2 of 3 will have codes" in text(new.client.get(right.json()["location"]))
+
+
+def with_passkey(visitor: Visitor, output: Secret) -> None:
+    """A passkey that gives this opens the list's backups from now on."""
+    slot = factories.create_key(on=visitor, kind="passkey", name="Key", backed_up=False)
+    key = BackupKey(slot.id.hex, "passkey", Secret(bytes(16)), keys.backup_key_of_passkey(output))
+    vaults.change(
+        visitor.vault, lambda accounts: accounts.with_backup_key(key), tag=Tag.PASSKEY_ADDED, at=timezone.now()
+    )
+
+
+def test_damaged_one_says_so_and_the_one_before_it_opens(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    factories.create_entry(on=old, issuer="Etsy", name="later")
+    newest = Generation.objects.stored().newest_first()[0]
+    data = storage.backups().fetch(objects.path(newest))
+    spoil(newest, data[:-1] + bytes([data[-1] ^ 1]))
+    proof = proof_of(new)
+
+    refused = opened(new, proof=proof)
+    Generation.objects.filter(pk=newest.pk).update(state=Generation.State.DAMAGED)
+    page = new.client.get(f"{CHOOSE}?proof={proof}")
+    address = preview_of(new, proof=proof)
+
+    assert "This saved state is damaged. Choose an earlier one." in text(refused)
+    assert "This saved state is damaged." in text(page)
+    assert "2 of 3 will have codes" in text(new.client.get(address))
+
+
+def spoil(one: Generation, data: bytes) -> None:
+    storage.backups().remove(objects.path(one))
+    storage.backups().create(objects.path(one), data)
+
+
+def test_one_of_a_newer_authweb_says_so(old: Visitor, new: Visitor) -> None:
+    backup = factories.backed_up(old)
+    one = backup.generations.get()
+    data = storage.backups().fetch(objects.path(one))
+    spoil(one, data[:4] + b"\x02" + data[5:])
+
+    assert "This backup was made by a newer Authweb." in text(opened(new))
+
+
+def test_server_without_the_key_says_so(old: Visitor, new: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.backed_up(old)
+    without_records()
+    monkeypatch.setattr(objects, "server_key", lambda _kid: None)
+
+    assert "The server lacks the key of this backup. Its operator has it on the printed sheet." in text(opened(new))
+
+
+def test_store_that_is_away_says_so_and_the_same_sign_in_serves_on(
+    old: Visitor, new: Visitor, faulty: type[FaultyStore]
+) -> None:
+    factories.backed_up(old)
+    proof = proof_of(new)
+    key = chosen_in(new.client.get(f"{CHOOSE}?proof={proof}"))
+
+    faulty.next("fetch", Cause.UNREACHABLE)
+    away = new.client.post(CHOOSE, {"proof": proof, "choice": key})
+
+    assert "The store of backups does not answer." in text(away)
+    assert opened(new, proof=proof).headers["Location"].startswith("/backups/restore/")
+
+
+def test_number_that_is_missing_is_named(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    factories.create_entry(on=old, issuer="Etsy", name="later")
+    newest = Generation.objects.stored().newest_first()[0]
+    storage.backups().remove(objects.path(newest))
+
+    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}")
+
+    assert f"Number {newest.sequence} is missing; {newest.sequence - 1} was found." in text(page)
+
+
+def test_fourth_restore_of_a_day_is_refused_with_its_time(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    subject = restoring.subject(factories.person())
+    for _ in range(3):
+        Attempt.objects.create(subject=subject, act=Attempt.Act.RESTORE, at=timezone.now())
+
+    answer = restored(new)
+    page = new.client.get(answer.headers["Location"]).content.decode()
+
+    assert re.search(r"restored three times within a day\. The next is possible on \w+ at [\d:]+", page)
+    assert "2 of 3 will have codes" in page
+    assert new.entries == ()
+
+
+def test_without_any_record_the_person_recognises_their_backup(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    without_records()
+    old.user.delete()
+
+    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}")
+    report = new.client.get(restored(new).headers["Location"])
+
+    assert "The server's records are new. Choose the backup you recognise." in text(page)
+    assert "Restored 2 of 3." in text(report)
+
+
+def test_one_that_is_being_deleted_says_until_when_it_can_be_restored(old: Visitor, new: Visitor) -> None:
+    backup = factories.backed_up(old)
+    ending.off(backup, device=None, at=timezone.now())
+
+    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}")
+
+    assert re.search(r"It will be deleted on \w+ at [\d:]+", text(page))
+    assert restored(new).headers["Location"].startswith("/backups/restore/report/")
+
+
+# -- Proofs, clicks, tabs ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.row("T22")
+@pytest.mark.parametrize(
+    "case", ["too old", "another person's", "for another list", "to turn on", "to delete", "none of any", "no number"]
+)
+def test_proof_that_is_none_leads_to_the_start_and_the_choice_stays(old: Visitor, new: Visitor, case: str) -> None:
+    factories.backed_up(old)
+    key = restoring.find(factories.person(), "android").newest[0].key
+    proof = {
+        "too old": lambda: proof_of(new, at=timezone.now() - timedelta(minutes=5, seconds=2)),
+        "another person's": lambda: proof_of(old),
+        "for another list": lambda: proof_of(new, target=str(old.vault.row.pk)),
+        "to turn on": lambda: factories.proven(new),
+        "to delete": lambda: factories.proven(new, purpose=Purpose.RECOVERY_DELETE),
+        "none of any": lambda: str(uuid4()),
+        "no number": lambda: "nonsense",
+    }[case]()
+
+    get = new.client.get(f"{CHOOSE}?proof={proof}")
+    by_passkey = new.client.post(PASSKEY, {"proof": proof, "choice": key, "output": b64url(bytes(32))})
+    post = new.client.post(CHOOSE, {"proof": proof, "choice": key})
+    page = new.client.get(post.headers["Location"])
+
+    assert get.headers["Location"] == START
+    assert by_passkey.json() == {"location": f"{START}?chosen={key}"}
+    assert post.headers["Location"] == f"{START}?chosen={key}"
+    assert "Sign in once more." in page.content.decode()
+    new.client.post(SIGN_IN, {"role": "microsoft", "chosen": key})
+    assert factories.begun().back == f"{CHOOSE}?chosen={key}"
+    assert Draft.objects.count() == 0
+
+
+def test_choice_that_stayed_is_preselected_and_nothing_else_is_carried(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    factories.create_entry(on=old, issuer="Etsy", name="later")
+    earlier = restoring.find(factories.person(), "android").older[0].key
+
+    page = new.client.get(f"{CHOOSE}?chosen={earlier}&proof={proof_of(new)}")
+    start = new.client.get(START, {"chosen": '"><script>alert(1)</script>', "try": "2"})
+
+    assert chosen_in(page) == earlier
+    assert "alert(1)" not in start.content.decode()
+    assert 'name="chosen"' not in start.content.decode()
+
+
+def test_cancelled_sign_in_says_so_and_offers_the_same_again(old: Visitor, new: Visitor, roles: Roles) -> None:
+    address = proving.hand_off(new.client, SIGN_IN, {"role": "microsoft", "try": "1"})
+    roles.microsoft.next("authorize", query={"error": "access_denied"})
+    landing = new.client.get(proving.way_back(address)).headers["Location"]
+
+    page = new.client.get(landing)
+
+    assert "You cancelled at" in text(page)
+    assert buttons(page) == ["Try again", "Change account", "Back"]
+    assert "Nothing was changed." in text(page)
+    proving.hand_off(new.client, landing)
+    assert factories.begun().back == f"{CHOOSE}?try=1"
+
+
+def test_second_click_on_continue_goes_where_the_first_led_to(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    proof = proof_of(new)
+    key = chosen_in(new.client.get(f"{CHOOSE}?proof={proof}"))
+
+    answers = [new.client.post(CHOOSE, {"proof": proof, "choice": key}) for _ in range(2)]
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("backups:restore-preview", args=[proof])] * 2
+    assert Draft.objects.count() == 1
+
+
+def test_second_click_on_restore_goes_to_the_same_report(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    data = {"chosen": ticked(new.client.get(address))}
+
+    answers = [new.client.post(address, data) for _ in range(2)]
+    Draft.objects.all().delete()
+    late = new.client.post(address, data, follow=True)
+
+    assert answers[0].headers["Location"] == answers[1].headers["Location"]
+    assert len(new.entries) == 3
+    assert "Restored already." in late.content.decode()
+    assert Event.objects.filter(tag=Tag.RESTORED).count() == 1
+
+
+def test_clicks_at_once_restore_once(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    data = {"chosen": ticked(new.client.get(address))}
+    ready = Barrier(4)
+
+    def click(_: int) -> str:
+        client = Client()
+        client.cookies = SimpleCookie({name: morsel.value for name, morsel in new.client.cookies.items()})
+        ready.wait(10)
+        try:
+            return client.post(address, data).headers["Location"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        led_to = set(threads.map(click, range(4)))
+
+    assert led_to <= {reverse("backups:restore-report", args=[restoring.report_of(uuid_in(address))]), address}
+    assert len(new.entries) == 3
+    assert Attempt.objects.filter(act=Attempt.Act.RESTORE).count() == 1
+
+
+def uuid_in(address: str) -> Any:
+    return UUID(address.rstrip("/").rpartition("/")[2])
+
+
+def test_two_tabs_keep_two_previews(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    first, second = preview_of(new), preview_of(new)
+
+    restored(new, second)
+    again = new.client.get(first)
+    answer = restored(new, first)
+
+    assert "2 of 3 will have codes" in text(again)
+    assert "All of it is in your list already." in text(again)
+    assert "Still to do 1 C Contoso" in text(new.client.get(answer.headers["Location"]))
+    assert "nothing was changed" in text(new.client.get(answer.headers["Location"]))
+    assert len(new.entries) == 3
+
+
+@pytest.mark.row("T22")
+def test_what_was_opened_is_nobody_else_s(old: Visitor, new: Visitor, bob: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    report = restored(new).headers["Location"]
+    other = factories.with_another_device(new, name="Tablet", type="android")
+
+    for stranger in (bob, other):
+        answers = [stranger.client.get(address), stranger.client.get(report)]
+        answers += [stranger.client.post(address, data) for data in ({"chosen": ["a"]}, {"cancel": "1"})]
+        assert [answer.status_code for answer in answers] == [404] * 4
+    assert "2 of 3" in text(new.client.get(address))
+
+
+@pytest.mark.parametrize("name", ["restore", "restore-choose"])
+def test_without_the_open_list_there_is_no_way_in(
+    name: str, alice_elsewhere: Visitor, mallory_removed: Visitor
+) -> None:
+    answers = [who.client.get(reverse(f"backups:{name}")) for who in (alice_elsewhere, mallory_removed)]
+
+    assert [answer.headers["Location"] for answer in answers] == [reverse("accounts:open")] * 2
+
+
+def test_person_who_leaves_restores_nothing(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    type(new.user).objects.filter(pk=new.user.pk).update(deletes_at=timezone.now() + timedelta(hours=1))
+
+    answer = new.client.post(address, {"chosen": ["a"]})
+
+    assert answer.headers["Location"] == LIST
+    assert new.entries == ()
+
+
+def test_role_that_keeps_no_backup_leads_nowhere(new: Visitor) -> None:
+    for role in ("entra", "apple", "", "nonsense"):
+        assert new.client.post(SIGN_IN, {"role": role}).headers["Location"] == START
+
+
+def test_iphone_is_offered_the_provider_of_before_too() -> None:
+    iphone = factories.enrolled("ina@example.org", name="iPhone", type="ios")
+
+    page = iphone.client.get(START)
+    none = iphone.client.get(f"{CHOOSE}?proof={proof_of(iphone)}")
+
+    assert buttons(page) == ["Sign in with iCloud", "Sign in with Microsoft"]
+    assert "It may lie with another provider: “Sign in with Microsoft”." in text(none)
+
+
+def test_two_thousand_accounts_come_back_by_the_form(old: Visitor, new: Visitor) -> None:
+    """The form sends a tick for each, and for each of two keys which is kept."""
+    many = [factories.an_entry(issuer="Site", name=f"{number}") for number in range(990)]
+    vaults.change(old.vault, lambda accounts: accounts.add_many(many), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    factories.backed_up(old)
+    mine = [factories.an_entry(issuer="Site", name=f"{n}", secret=Secret(b"another")) for n in range(990)]
+    vaults.change(new.vault, lambda accounts: accounts.add_many(mine), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    address = preview_of(new)
+    html = new.client.get(address).content.decode()
+    keeps = dict.fromkeys(re.findall(r'name="(keep-[0-9a-f]+)"', html), "both")
+
+    restored(new, address, **keeps)
+
+    assert (len(keeps), len(new.entries)) == (990, 1983)
+
+
+# -- There is a backup already ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.article("G-10")
+def test_existing_backup_is_offered_for_restore_first(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    on, proof = reverse("backups:on"), factories.proven(new)
+
+    page = new.client.get(f"{on}?proof={proof}")
+    restore = new.client.get(f"{on}?proof={proof}&keep=restore")
+
+    assert re.findall(r'name="keep" value="(\w+)"( checked)?', page.content.decode()) == [
+        ("restore", " checked"),
+        ("1", ""),
+    ]
+    assert restore.headers["Location"] == START
+
+
+@pytest.mark.article("S-37")
+def test_name_only_waits_and_gives_no_code(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+
+    report = new.client.get(restored(new).headers["Location"])
+
+    (contoso,) = [entry for entry in new.entries if entry.issuer == "Contoso"]
+    assert (contoso.secret, contoso.needs) == (None, Needs.SCAN)
+    assert "Contoso alice@contoso.example Action required: scan the QR code" in text(report)

@@ -1,0 +1,243 @@
+"""A restore as people go through it, at the demo's provider over HTTP: each loss there is, each key they can hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page, expect
+
+from accounts.models import DeviceType
+from accounts.roles import Role
+from accounts.services.identity import Identity
+from accounts.vault.entry import Kind, Needs
+from accounts.vault.keys import Secret
+from accounts.vault.list import Protection
+from authweb.demo.provider.issuers import ICLOUD, MICROSOFT, Issuer
+from backups.models import Backup, Generation, RecoveryAccount
+from backups.services import switching
+from tests import factories
+from tests.demo_provider import Provider, Somebody
+from tests.factories import Visitor
+from tests.journeys.test_passkey_key import Touch, add
+
+SignIn = Callable[[BrowserContext, Visitor], None]
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("demo_roles"), pytest.mark.timeout(120)]
+
+LIST, START = reverse("accounts:list"), reverse("backups:restore")
+WORDS = "correct horse battery staple dolphin anvil"
+
+
+@pytest.fixture(autouse=True)
+def store(settings: Any, tmp_path: Path) -> Path:
+    """A store of this test's own."""
+    settings.DATA_DIR, place = tmp_path, tmp_path / "backups"
+    own = {**settings.STORAGES["backups"], "OPTIONS": {"location": place, "make": True}}
+    settings.STORAGES = {**settings.STORAGES, "backups": own}
+    return place
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Somebody at a page of a browser that holds a list, on a device whose backups are kept at `issuer`."""
+
+    page: Page
+    provider: Provider
+    issuer: Issuer
+    visitor: Visitor
+
+    def press(self, name: str) -> None:
+        """A button or a link that reads so, in the page's own part."""
+        main = self.page.locator("main")
+        main.get_by_role("button", name=name, exact=True).or_(main.get_by_role("link", name=name, exact=True)).click()
+
+    def heads(self, text: str | re.Pattern[str]) -> None:
+        """Wait for the page that is called so."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(text)
+
+    def says(self, text: str | re.Pattern[str]) -> None:
+        """Wait for a sentence on the page."""
+        expect(self.page.locator("main")).to_contain_text(text)
+
+    def sign_in(self) -> None:
+        """At the provider and back, as bob: nobody waits there for a code that was not used yet."""
+        self.press(f"Sign in with {self.issuer.name}")
+        self.provider.sign_in(self.page, self.issuer, "bob")
+
+    def choose(self) -> None:
+        """From the start to the page of the choice."""
+        self.page.goto(START)
+        self.heads("Restore from backup")
+        self.sign_in()
+        self.heads("Choose the backup")
+
+    def lists(self, *issuers: str) -> None:
+        """The sites of the list, in their order, each with the code that its key gives."""
+        self.page.goto(LIST)
+        expect(self.page.locator(".row .issuer")).to_have_text(list(issuers))
+
+
+@pytest.fixture
+def at(new_context: Callable[..., BrowserContext], sign_in: SignIn, provider: Provider) -> Callable[..., At]:
+    """`at("alice@example.org", "Pixel 8", "android")`: somebody new, at a device of this type."""
+
+    def begun(email: str, name: str, type: str) -> At:
+        visitor = factories.enrolled(email, name=name, type=type, time_zone="Europe/Berlin")
+        visitor.client.get(LIST)  # The first answer of a browser gives its session a new id.
+        context = new_context(viewport={"width": 1280 if type == DeviceType.COMPUTER else 360, "height": 740})
+        sign_in(context, visitor)
+        return At(context.new_page(), provider, ICLOUD if type == DeviceType.IOS else MICROSOFT, visitor)
+
+    return begun
+
+
+def lost(provider: Provider, *, words: str = "", type: str = "android") -> Visitor:
+    """Alice's device, which is gone, and her list with it: backed up under bob's account there."""
+    visitor = factories.enrolled("alice@example.org", name="Pixel 8", type=type)
+    filled(visitor)
+    if words:
+        factories.create_words(on=visitor, words=words)
+    backed_up(visitor, provider, Protection.KEY if words else Protection.SIGN_IN)
+    return visitor
+
+
+def backed_up(visitor: Visitor, provider: Provider, protection: Protection) -> None:
+    claims = Somebody(provider, MICROSOFT).ask(prompt="login").sign_in("bob").claims()
+    uid, label = claims.get("oid", claims["sub"]), claims["preferred_username"]
+    who = Identity(Role.MICROSOFT, claims["iss"], uid, label, timezone.now())
+    switching.turn_on(visitor.vault, who, protection, at=timezone.now())
+
+
+def without_records(visitor: Visitor) -> None:
+    """The database is gone; there is the store, and there are the server's keys."""
+    for model in (Generation, Backup, RecoveryAccount):
+        model.objects.all().delete()
+    visitor.user.delete()
+
+
+def filled(visitor: Visitor) -> None:
+    """Two accounts with a code and one of work."""
+    factories.create_entry(on=visitor, issuer="GitHub", name="alice")
+    factories.create_entry(on=visitor, issuer="Nordbank", name="Giro")
+    work = {"kind": Kind.WORK, "secret": None, "needs": Needs.SIGN_IN}
+    factories.create_entry(on=visitor, issuer="Contoso", name="alice@contoso.example", **work)
+
+
+@pytest.mark.article("S-04")
+@pytest.mark.article("S-05")
+@pytest.mark.article("S-35")
+@pytest.mark.parametrize("loss", ["phone", "database"])
+def test_lost_phone_with_sign_in_only_and_database_gone(at: Callable[..., At], provider: Provider, loss: str) -> None:
+    old = lost(provider)
+    keys = [entry.secret for entry in old.entries]
+    if loss == "database":
+        without_records(old)
+    new = at("alice.new@example.org", "Pixel 9", "android")
+
+    new.choose()  # 1, 2
+    new.says("Pixel 8")
+    if loss == "database":
+        new.says("The server's records are new. Choose the backup you recognise.")
+    new.press("Continue")  # 3
+    new.heads("2 of 3 will have codes")
+    assert new.visitor.entries == ()
+    new.press("Restore")  # 4
+    new.heads("Restored 2 of 3.")  # 5
+
+    new.says("Action required: sign in")
+    new.lists("GitHub", "Nordbank", "Contoso")
+    assert [entry.secret for entry in new.visitor.entries] == keys
+
+
+def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callable[..., At], provider: Provider) -> None:
+    lost(provider, words=WORDS)
+    new = at("alice.new@example.org", "Pixel 9", "android")
+    new.page.goto(START)
+    new.press(f"Sign in with {MICROSOFT.name}")
+    new.provider.cancel(new.page, MICROSOFT)
+    new.says("You cancelled at")
+    new.press("Try again")
+    new.provider.sign_in(new.page, MICROSOFT, "bob")
+    new.heads("Choose the backup")
+
+    words = new.page.get_by_role("textbox", name="Six words")
+    words.fill("six words that are not the ones")
+    new.press("Continue")
+    new.says(re.compile(r"Those are not the words of this backup\. 9 tries left until"))
+    words.fill(WORDS.upper())
+    new.press("Continue")
+    new.heads("2 of 3 will have codes")
+    new.press("Restore")
+
+    new.heads("Restored 2 of 3.")
+    new.lists("GitHub", "Nordbank", "Contoso")
+
+
+@pytest.mark.row("T45")
+def test_words_forgotten_passkey_there_and_database_gone(
+    at: Callable[..., At], provider: Provider, sign_in: SignIn
+) -> None:
+    """The passkey is where it was, as one that is synced is: it needs no record on the server."""
+    old = at("alice@example.org", "Chrome on Windows", "computer")
+    filled(old.visitor)
+    Touch(old.page)
+    add(old.page)
+    expect(old.page.get_by_text("This passkey opens your list from now on.")).to_be_visible()
+    backed_up(old.visitor, provider, Protection.KEY)
+    without_records(old.visitor)
+    visitor = factories.enrolled("alice.new@example.org", name="Firefox on Linux", type="computer")
+    visitor.client.get(LIST)
+    old.page.context.clear_cookies()
+    sign_in(old.page.context, visitor)
+    new = replace(old, visitor=visitor)
+
+    new.choose()
+    new.press("Use your passkey")
+    new.heads("2 of 3 will have codes")
+    new.press("Restore")
+
+    new.heads("Restored 2 of 3.")
+    new.lists("GitHub", "Nordbank", "Contoso")
+
+
+@pytest.mark.article("S-08")
+def test_wrong_type_of_phone_is_told_which_it_needs(at: Callable[..., At], provider: Provider) -> None:
+    lost(provider)
+    new = at("alice.new@example.org", "Firefox on Linux", "computer")
+
+    new.page.goto(START)
+    new.sign_in()
+
+    new.heads("Unable to recover.")
+    new.says("1 backup exists for Android devices. It can be restored on such a device only.")
+    new.press("Sign in to another account")
+    new.heads("Restore from backup")
+
+
+@pytest.mark.article("G-09")
+def test_merge_keeps_both_of_a_clash_and_is_undone(at: Callable[..., At], provider: Provider) -> None:
+    lost(provider)
+    new = at("alice.new@example.org", "Pixel 9", "android")
+    factories.create_entry(on=new.visitor, issuer="GitHub", name="alice", secret=Secret(b"another key"))
+    factories.create_entry(on=new.visitor, issuer="Mine", name="alone")
+
+    new.choose()
+    new.press("Continue")
+    new.says("Same name, different key: keep both")
+    new.page.get_by_role("checkbox", name="Contoso").uncheck()
+    new.press("Restore")
+    new.heads("Restored 2 of 3.")
+    new.says("You left it out. The backup still has it.")
+    report = new.page.url
+    new.lists("GitHub", "Mine", "GitHub", "Nordbank")
+
+    new.page.goto(report)
+    new.press("Undo")
+    new.lists("GitHub", "Mine")

@@ -22,7 +22,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Attempt, DeviceType, Draft
-from accounts.services import activity, attempts, identity, policy, vaults, words
+from accounts.services import activity, aside, attempts, identity, policy, vaults, words
 from accounts.services.activity import Tag
 from accounts.services.attempts import WORDS_OF_NETWORK, Limit
 from accounts.services.identity import Identity, Purpose
@@ -563,6 +563,7 @@ def _merged(
         after = vaults.change(vault, merged, tag=Tag.RESTORED, at=at, facts=facts, reference=reference)
         changed = after is not before[-1]
         if changed:
+            aside.put_aside(vault.user, but=vault.row, at=at, by=vault.device)  # Where this list is in its place.
             _tell_others(vault, document, at=at)
         report = {
             "v": 1,

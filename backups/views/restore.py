@@ -292,7 +292,7 @@ def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
     except (restoring.Trial, restoring.NothingChosen, TooLarge, TooManyTries) as error:
         said(request, _not_restored(request, error), error=True)
         return go(request, "backups:restore-preview", held_id)
-    return go(request, _after(report_id))
+    return go(request, _after(request, report_id))
 
 
 def _chosen(request: VaultRequest, found: Preview) -> Chosen:
@@ -332,9 +332,12 @@ def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
 # -- How it ended -----------------------------------------------------------------------------------------------------
 
 
-def _after(report_id: UUID) -> str:
-    """Where a restore leads on to."""
-    return reverse("backups:restore-report", args=[report_id])
+def _after(request: VaultRequest, report_id: UUID) -> str:
+    """Where a restore leads on to: to the accounts that wait for a sign-in, and from there to its report."""
+    address = reverse("backups:restore-report", args=[report_id])
+    if not restoring.report(request.vault, report_id, at=timezone.now()).to_do:
+        return address
+    return f"{reverse('accounts:again')}?{urlencode({'next': address})}"
 
 
 @require_safe

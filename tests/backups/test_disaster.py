@@ -1,4 +1,4 @@
-"""docs/disaster-recovery.md, done: another machine, an empty database, another SECRET_KEY, the keys typed from paper."""
+"""docs/disaster-recovery.md, done: another machine, an empty database, another SECRET_KEY, keys typed from paper."""
 
 from __future__ import annotations
 

@@ -46,7 +46,8 @@ for name in ("open", "closed"):
     draft = restoring.hold(visitor.vault, proof, choice.key, Opener(words=WORDS if choice.kinds else ""), at=at)
     rows = restoring.preview(visitor.vault, draft, at=at).rows
     restoring.accept(visitor.vault, draft, Chosen(frozenset(row.id for row in rows)), at=at)
-    found[name] = [choice.device_name, [f"{one.issuer} {one.name}" for one in vaults.read(visitor.vault).entries]]
+    entries = [f"{one.issuer} {one.name}" for one in vaults.read(visitor.vault).entries]
+    found[name] = [choice.device_name, [one for one in entries if one.startswith(name)]]
 print(json.dumps(found))
 """
 
@@ -100,4 +101,4 @@ def run(settings: dict[str, str], *arguments: str) -> Any:
 def shell(settings: dict[str, str], script: str) -> Any:
     done = processes.manage("shell", settings=settings, stdin=f"WORDS = {WORDS!r}\n{script}", seconds=120)
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else None
+    return next((json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")), None)

@@ -49,10 +49,11 @@ class Command(BaseCommand):
             raise CommandError("The demo ended by itself.", returncode=code)
 
     def _tell(self) -> None:
-        alice, admin = people.PEOPLE
+        alice, admin, bob, _ = people.PEOPLE
         self.stdout.write(
             f"\nAuthweb, the demo:  {settings.SITE_URL}\n"
             f"  sign in as        {alice.email}, password {people.PASSWORD}\n"
+            f"  a lost laptop     {bob.email}, the same password; its backup is under bob at Microsoft\n"
             f"  mails             {settings.SITE_URL}/demo/mail/\n"
             f"  administration    {settings.SITE_URL}/admin/ as {admin.email}, the same password\n"
             f"  Microsoft, iCloud and Contoso are played beside it: {outside.told()},\n"

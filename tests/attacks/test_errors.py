@@ -179,7 +179,6 @@ def test_failure_in_every_view_shows_nothing(
     debug: bool, raising: Any, alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     values = crawler.furnish(alice_phone)
-    mail.outbox.clear()  # Of what was done to have something of everything.
     for pattern in patterns():
         monkeypatch.setattr(pattern, "callback", under(pattern.callback, raising))
     settings.DEBUG = debug
@@ -199,7 +198,6 @@ def test_failure_of_the_services_under_the_views_shows_nothing(
 ) -> None:
     """With the list already open: its key and its accounts are in the frames below."""
     values = crawler.furnish(alice_phone)
-    mail.outbox.clear()  # Of what was done to have something of everything.
     for module, names in (
         (vaults, ("read", "change", "undo", "hold", "look", "take", "mend")),
         (codes, ("ahead", "first", "next_code")),

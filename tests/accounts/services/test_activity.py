@@ -43,14 +43,6 @@ def test_sentence_counts(count: int, sentence: str) -> None:
 
 # Words of ours, numbers, and names of devices.
 FOR_STAFF = {"all", "device", "asked", "day", "role", "reason", "count"}
-    "all",
-    "device",
-    "asked",
-    "day",
-    "role",
-    "reason",
-    "count",
-}  # Words of ours, numbers, and names of devices.
 
 
 def test_every_fact_of_a_line_is_shown_to_staff_or_withheld() -> None:

@@ -278,19 +278,25 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
     choice = _choice(person, vault.device.type, key)
     contents = _opened(person, choice, opener, vault.device.type, at=at)
-    document = {
-        "v": 1,
-        "contents": json.loads(contents.to_bytes()),
-        "stream": choice.name.stream.hex(),
-        "number": choice.name.sequence,
-        "label": person.masked,
-        "subject": subject(person).hex(),
-        "names": [ctx.hex() for ctx in recovery.ctxs(person, vault.device.type)],
-        "trial": is_trial,
-    }
+    document = document_of(contents, person, choice.name, is_trial=is_trial)
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
         return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof)).id
+
+
+@sensitive_variables()
+def document_of(contents: Contents, person: Identity, name: Name, *, is_trial: bool = False) -> dict[str, Any]:
+    """What waits for the yes: the contents, whose backup it is, who is told of a restore and over whom it counts."""
+    return {
+        "v": 1,
+        "contents": json.loads(contents.to_bytes()),
+        "stream": name.stream.hex(),
+        "number": name.sequence,
+        "label": person.masked,
+        "subject": subject(person).hex(),
+        "names": [ctx.hex() for ctx in recovery.ctxs(person, contents.device_type)],
+        "trial": is_trial,
+    }
 
 
 def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:

@@ -13,7 +13,7 @@ from allauth.mfa.models import Authenticator
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.http import HttpResponseBase
-from django.test import Client, TestCase
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 from fido2.cose import ES256
@@ -23,10 +23,11 @@ from fido2.webauthn import AttestationObject, AttestedCredentialData, Authentica
 from accounts.models import Draft, Event, KeySlot, SlotKind
 from accounts.services import activity, adding, vaults, words
 from accounts.services.activity import Tag
-from accounts.services.identity import Purpose
 from accounts.vault.entry import Type
-from backups.services import restoring
-from backups.services.restoring import Chosen, Opener
+from backups.contents import Contents
+from backups.names import Name
+from backups.services import recovery, restoring
+from backups.services.restoring import Chosen
 from tests import factories, proving
 from tests.factories import Visitor
 
@@ -138,18 +139,15 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
 
 
 def _restored(visitor: Visitor) -> dict[str, Any]:
-    """What a backup holds, opened and waiting; and the report of a restore."""
+    """What a backup held, opened and waiting; and the report of a restore. Cloud Backup itself stays off."""
     at, label = timezone.now(), f"{visitor.user.email.partition('@')[0]}@outlook.example"
-    assert visitor.device is not None
-    who = factories.person(label, role=factories.role_of_device(visitor))
-    with TestCase.captureOnCommitCallbacks(execute=True):  # It is sent once it is committed.
-        factories.backed_up(visitor, who=who)
-    key = restoring.find(who, visitor.device.type).newest[0].key
-    held = []
-    for _ in range(2):
-        proof = factories.proven(visitor, purpose=Purpose.RESTORE, who=who)
-        held.append(restoring.hold(visitor.vault, proof, key, Opener(), at=at))
-    return {"held_id": held[0], "report_id": restoring.accept(visitor.vault, held[1], Chosen(frozenset()), at=at)}
+    vault, who = visitor.vault, factories.person(label, role=factories.role_of_device(visitor))
+    type, named = vault.device.type, {"device_name": "Lost phone", "app": "1", "at": vaults.seconds(at)}
+    contents = Contents.of_list(vaults.read(vault), device_type=type, **named)
+    name = Name(recovery.ctxs(who, type)[0], bytes(8), 1, 1)
+    document = restoring.document_of(contents, who, name)
+    held = [vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).pk for _ in range(2)]
+    return {"held_id": held[0], "report_id": restoring.accept(vault, held[1], Chosen(frozenset()), at=at)}
 
 
 def a_passkey() -> dict[str, Any]:

@@ -29,6 +29,7 @@ from accounts.services.approvals import Asked
 from accounts.vault import keys
 from accounts.vault.encoding import b64url
 from accounts.vault.keys import Costs, Secret
+from backups.services import restoring
 from tests import factories
 from tests.attacks import crawler, life
 from tests.factories import Visitor
@@ -187,7 +188,6 @@ def test_failure_in_every_view_shows_nothing(
     debug: bool, raising: Any, alice_phone: Visitor, written: Written, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     values = crawler.furnish(alice_phone)
-    mail.outbox.clear()  # Of what was done to have something of everything.
     for pattern in patterns():
         monkeypatch.setattr(pattern, "callback", under(pattern.callback, raising))
     settings.DEBUG = debug
@@ -207,7 +207,6 @@ def test_failure_of_the_services_under_the_views_shows_nothing(
 ) -> None:
     """With the list already open: its key and its accounts are in the frames below."""
     values = crawler.furnish(alice_phone)
-    mail.outbox.clear()  # Of what was done to have something of everything.
     for module, names in (
         (vaults, ("read", "change", "undo", "hold", "look", "take", "mend")),
         (codes, ("ahead", "first", "next_code")),
@@ -218,6 +217,7 @@ def test_failure_of_the_services_under_the_views_shows_nothing(
         (approvals, ("of", "approve", "refuse", "pending")),
         (deletion, ("ask", "undo")),
         (keyring, ("seal", "unseal")),
+        (restoring, ("find", "hold", "preview", "accept", "report")),
     ):
         for name in names:
             monkeypatch.setattr(module, name, fail)

@@ -383,7 +383,8 @@ def test_existing_backup_is_shown_first_and_never_replaced(android: Visitor) -> 
     kept = ok(android, proof)
 
     assert re.search(r"There is a backup of 1 account from ' Pixel 8 ', \d+ \w+ \d+\.", text(page))
-    assert "Nothing here deletes or replaces it. What to do Keep it and add a backup of this list" in text(page)
+    assert "Nothing here deletes or replaces it. What to do Restore from backup" in text(page)
+    assert "Keep it and add a backup of this list" in text(page)
     assert unseen.headers["Location"] == f"{ON}?proof={proof}"
     assert kept.headers["Location"] == DONE
     there.refresh_from_db()

@@ -241,7 +241,7 @@ def test_who_is_being_deleted_is_shown_and_found(staff: Visitor, alice: Visitor,
     page = staff.client.get(reverse("admin:accounts_user_change", args=[alice.user.pk])).content.decode()
 
     assert ["alice@example.org" in found, "bob@example.org" in found] == [True, False]
-    assert "Backup will be deleted" in page
+    assert "Will be deleted" in page
     assert 'name="deletes_at' not in page
 
 

@@ -127,7 +127,7 @@ class Walk:
 
     def kept(self) -> list[str]:
         """The names of the sites in the newest proven saved state, opened out of the store."""
-        backup = Backup.objects.exclude(stream="").get()
+        backup = Backup.objects.exclude(stream="").get(left_at=None)
         key = vaults.read(self.visitor.vault).backup_keys[0] if backup.protection == Protection.KEY else None
         return sorted(entry.issuer for entry in support.contents(support.newest(backup), key).entries)
 
@@ -181,7 +181,7 @@ def test_on_changed_off_undone_ended_and_on_again_with_another_account(
     # A change, which is backed up by itself.
     alice.add("Second")
     alice.backed_up(2)
-    before = Backup.objects.get()
+    before = Backup.objects.get(left_at=None)
     assert (before.protection, alice.kept()) == (protection, ["First", "Second"])
 
     # Off, and undone.
@@ -214,7 +214,7 @@ def test_on_changed_off_undone_ended_and_on_again_with_another_account(
     alice.heads("Who can open the backup?")
     alice.press("OK")
     alice.heads("Backed up.")
-    after = Backup.objects.get()
+    after = Backup.objects.get(left_at=None)
     assert after.recovery_account is not None
     assert (after.recovery_account.label, alice.kept()) == (f"b…@{alice.issuer.domain}", ["First", "Second"])
     assert (after.protection, after.stream != before.stream) == (protection, True)

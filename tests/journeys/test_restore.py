@@ -149,7 +149,9 @@ def test_lost_phone_with_sign_in_only_and_database_gone(at: Callable[..., At], p
     new.heads("2 of 3 will have codes")
     assert new.visitor.entries == ()
     new.press("Restore")  # 4
-    new.heads("Restored 2 of 3.")  # 5
+    new.heads("Sign in to restore your account")  # 5
+    new.page.get_by_role("link", name="Finish later").click()
+    new.heads("Restored 2 of 3.")  # 6
 
     new.says("Action required: sign in")
     new.lists("GitHub", "Nordbank", "Contoso")
@@ -176,7 +178,7 @@ def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callabl
     new.heads("2 of 3 will have codes")
     new.press("Restore")
 
-    new.heads("Restored 2 of 3.")
+    new.heads("Sign in to restore your account")
     new.lists("GitHub", "Nordbank", "Contoso")
 
 
@@ -203,7 +205,7 @@ def test_words_forgotten_passkey_there_and_database_gone(
     new.heads("2 of 3 will have codes")
     new.press("Restore")
 
-    new.heads("Restored 2 of 3.")
+    new.heads("Sign in to restore your account")
     new.lists("GitHub", "Nordbank", "Contoso")
 
 

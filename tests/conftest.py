@@ -60,8 +60,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
 
 
+# Pages whose queries are their own; the others ask by the services, whose tests PostgreSQL runs all.
+_PAGES_THAT_ASK = frozenset({"test_accounts", "test_devices", "test_doors", "test_looks", "test_status"})
+
+
 def _asks_a_database(item: pytest.Item) -> bool:
-    """Whether a test may; those of `tests/postgres` ask PostgreSQL by themselves."""
+    """Whether a test may, in a way that no other does; those of `tests/postgres` ask PostgreSQL by themselves."""
+    if item.path.parent.name == "views" and item.path.stem not in _PAGES_THAT_ASK:
+        return False
     fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
     return bool(fixtures or item.get_closest_marker("django_db")) or "postgres" in item.path.parts
 

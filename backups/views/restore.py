@@ -322,7 +322,7 @@ def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
     """The second of two clicks, or too late."""
     at, report_id = timezone.now(), restoring.report_of(held_id)
     if restoring.is_held(request.vault, str(report_id), at=at):
-        return go(request, "backups:restore-report", report_id)
+        return go(request, _after(request, report_id))
     if restoring.was_accepted(request.vault, held_id, at=at):
         said(request, _("Restored already."))
         return go(request, "accounts:list")

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from django.core import mail
-from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Draft, Event
@@ -359,7 +358,7 @@ def test_one_that_is_being_deleted_is_said_to_be_and_one_that_is_gone_is_not_the
     assert restoring.find(factories.person(), "android").newest[0].deletes_at == at + timedelta(hours=24)
 
     key = restoring.find(factories.person(), "android").newest[0].key
-    Backup.objects.update(deletes_at=F("on_at"))  # As the deletion leaves it while the store does not let go.
+    Backup.objects.update(left_at=at)  # As the deletion leaves it while the store does not let go.
     assert restoring.find(factories.person(), "android").every == ()
     with pytest.raises(NotThere):
         restoring.hold(new.vault, proof_of(new), key, Opener(), at=at)

@@ -214,7 +214,7 @@ def test_code_of_a_counter_stays_in_sight_while_others_change(alice_phone: Visit
 def test_copied_and_a_shown_code_stay_while_others_change(alice_phone: Visitor, laptop_page: Page, live: str) -> None:
     alice_phone.user.hide_codes = True
     alice_phone.user.save()
-    create_entry(on=alice_phone, issuer="GitHub", name="alice", period=60)
+    create_entry(on=alice_phone, issuer="GitHub", name="alice", period=3600)
     laptop_page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=live)
     laptop_page.goto("/accounts/")
     laptop_page.get_by_role("link", name="Show code for GitHub, alice").click()

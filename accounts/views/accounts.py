@@ -272,10 +272,14 @@ def _moved(accounts: AccountList, entry_id: str, by: str) -> AccountList:
 @require_POST
 @vault_required
 def trash_entry(request: VaultRequest, entry_id: str) -> HttpResponse:
-    """Move an account to Trash; kept for 30 days. The second of two clicks finds it there."""
-    at = timezone.now()
-    if not _is_in_trash(request, entry_id):
-        _change(request, lambda accounts: accounts.trash_entry(entry_id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED)
+    """Move an account to Trash; kept for 30 days. The second of two clicks finds it there, however close they are."""
+    at = vaults.seconds(timezone.now())
+
+    def trashed(accounts: AccountList) -> AccountList:
+        is_there = any(one.entry.id == entry_id for one in accounts.trash)
+        return accounts if is_there else accounts.trash_entry(entry_id, at)
+
+    _change(request, trashed, tag=Tag.ENTRY_TRASHED)
     said(request, _("Moved to Trash."), undo=_undo(request))
     return go(request, "accounts:list")
 
@@ -316,7 +320,11 @@ def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
     try:
         back = vaults.read(request.vault).in_trash(entry_id).entry
         policy.require(request.user, Act.PUT_BACK, back)
-        _change(request, lambda accounts: accounts.put_back(entry_id), tag=Tag.ENTRY_PUT_BACK)
+        _change(
+            request,
+            lambda accounts: accounts if entry_id in accounts else accounts.put_back(entry_id),
+            tag=Tag.ENTRY_PUT_BACK,
+        )
     except policy.Refused as refused:
         said(request, refused.sentence, error=True)
     except NotListed:

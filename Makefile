@@ -36,10 +36,11 @@ serve: $(VENV)/run.stamp
 # What is pure, and the tests that run each branch of it without a database.
 PURE := accounts.vault,backups.portions,backups.contents,backups.envelope,backups.names
 PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions contents envelope names fuzz)
-BESIDE := tests/journeys tests/attacks
+BESIDE := tests/journeys tests/attacks tests/backups
 
-# The core under coverage, each branch of it, then the rest; beside both the journeys, whose browsers wait most of the
-# time, and the attacks, each by itself. TESTS=tests/rules or ROW=T16 runs those alone.
+# The core under coverage, each branch of it, then the rest; beside both the journeys, the attacks and the backups, each
+# by itself, since browsers and other processes are waited for most of the time. TESTS=tests/rules or ROW=T16 runs those
+# alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
 ifneq ($(TESTS)$(ROW),)
@@ -47,7 +48,7 @@ ifneq ($(TESTS)$(ROW),)
 else
 	@mkdir -p build; failed=0; beside=; \
 	for part in $(notdir $(BESIDE)); do \
-		$(PY) -m pytest $(FORM) tests/$$part > build/$$part.log 2>&1 & beside="$$beside $$!"; \
+		$(PY) -m pytest $(FORM) tests/$$part $(PURE_TESTS:%=--ignore=%) > build/$$part.log 2>&1 & beside="$$beside $$!"; \
 	done; \
 	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \

@@ -311,11 +311,11 @@ class Schedule:
             self.passed()
 
     def empty(self) -> None:
-        """All at once: the fullest saved state is pinned."""
+        """All at once: the fullest saved state is pinned, beside one from before a smaller list was confirmed."""
         self.changed(lambda accounts: AccountList(**_keys_of(accounts)), Tag.ENTRY_DELETED)
         backup = self.backup
         if backup is not None and backup.shrunk_from and not self.put_back:
-            assert backup.generations.filter(pinned=True).count() == 1, self.log
+            assert backup.generations.filter(pinned=True, sequence__gt=backup.accepted).count() == 1, self.log
             self.log.append("a list shrank")
 
     # -- Faults --------------------------------------------------------------------------------------------------------

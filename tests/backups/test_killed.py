@@ -113,7 +113,9 @@ def test_every_acknowledged_change_is_proven_after_a_kill(
         found = saved(backup)
         assert set(mortal.acknowledged) <= found
         assert found == {entry.name for entry in alice_phone.entries}
-        assert (backup.status(timezone.now()), backup.behind_changes) == (Status.PROTECTED, 0)
+        # Emptied for the lives to come, the list is also much smaller than the fullest state.
+        assert backup.status(timezone.now()) in (Status.PROTECTED, *([Status.SHRUNK] if life >= 20 else []))
+        assert backup.behind_changes == 0
         if life % 20 == 19:  # A list holds 2,000 at most.
             clear(alice_phone)
             mortal.acknowledged.clear()

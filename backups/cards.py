@@ -17,7 +17,7 @@ from accounts.services.vaults import OpenVault
 from accounts.templatetags.look import clock, weekday
 from backups import chip, moments
 from backups.models import NEEDS_THE_PERSON, UNCHECKED_WARNS_AFTER, Backup, Cause, Status
-from backups.states import GO_ON_WITH, PROBLEMS, SETTINGS, STATES, Step
+from backups.states import GO_ON_WITH, PROBLEMS, STATES, Step
 
 _WITH_FACTS = frozenset({Status.PROTECTED, Status.UNCHECKED, Status.DELETING, Status.NO_PROVIDER})
 
@@ -162,7 +162,7 @@ def _no_provider(
             title=_("Needs its operator"),
             strong=strong,
             texts=(kept,),
-            setting=SETTINGS[role],
+            setting=roles.setting(role),
         )
     words = held is not None and bool(held.words)
     more = (
@@ -178,7 +178,7 @@ def _no_provider(
         second=_accounts(count),
         strong=strong,
         texts=texts,
-        setting=SETTINGS[role],
+        setting=roles.setting(role),
         steps=steps,
     )
 

@@ -13,7 +13,7 @@ from accounts.vault.errors import Damaged, ParseError
 from accounts.vault.keys import Secret
 from accounts.vault.list import Protection
 from backups.services.answers import Answer, Question
-from backups.services.restoring import Found
+from backups.services.searching import Found
 
 _ANSWERS = ((Answer.ON.value, _("On")), (Answer.UNSEEN.value, _("I do not see it")))
 _NO_CHOICE = _("Choose a backup.")

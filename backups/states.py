@@ -204,9 +204,6 @@ GO_ON_WITH: Mapping[Role, Sentence] = MappingProxyType(
     }
 )
 
-# The setting that names a provider for a role.
-SETTINGS: Mapping[Role, str] = MappingProxyType({role: f"ROLE_{role.value.upper()}_CLIENT_ID" for role in Role})
-
 PROTECTIONS: Mapping[str, Sentence] = MappingProxyType(
     {
         Protection.SIGN_IN.value: _("Sign-in only"),

@@ -25,8 +25,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from accounts.services import keyring  # noqa: E402
 from accounts.vault import keys  # noqa: E402
-from tests import browsers, factories  # noqa: E402
+from tests import browsers, factories, proving  # noqa: E402
 from tests.factories import Visitor  # noqa: E402
+from tests.fake_op import FakeProvider  # noqa: E402
+from tests.proving import Roles  # noqa: E402
 
 # Real hashing of passwords takes half a second each time; what it does is Django's to test.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -170,21 +172,43 @@ def mallory_removed(db: None) -> Visitor:
 
 
 @pytest.fixture
-def newer_pepper(tmp_path: Path, settings: Any) -> Iterator[Callable[[], Path]]:
-    """`newer_pepper()` adds a pepper to a keys file of this test's own, known to a server since its start. The file."""
+def newer_key(tmp_path: Path, settings: Any) -> Iterator[Callable[[keys.Role], Path]]:
+    """`newer_key(role)` adds a key to a keys file of this test's own, known to a server since its start. The file."""
     file = tmp_path / "server-keys.txt"
     keyring.write(file, keyring.read(Path(settings.SERVER_KEYS_FILE)))
     settings.SERVER_KEYS_FILE = file
     keyring.keyring.cache_clear()
 
-    def added() -> Path:
+    def added(role: keys.Role) -> Path:
         there = keyring.read(file)
-        keyring.write(file, [*there, *keyring.made([keys.Role.PEPPER], beside=there)])
+        keyring.write(file, [*there, *keyring.made([role], beside=there)])
         keyring.check()
         return file
 
     yield added
     keyring.keyring.cache_clear()
+
+
+@pytest.fixture
+def newer_pepper(newer_key: Callable[[keys.Role], Path]) -> Callable[[], Path]:
+    """`newer_pepper()` adds a pepper."""
+    return lambda: newer_key(keys.Role.PEPPER)
+
+
+# -- A provider of the tests ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def op() -> Iterator[FakeProvider]:
+    """A provider of this module's own."""
+    with FakeProvider() as op:
+        yield op
+
+
+@pytest.fixture
+def roles(op: FakeProvider, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Roles:
+    """Each role at a provider of the tests."""
+    return proving.mapped(op, monkeypatch, settings)
 
 
 # -- A browser at a server --------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit
 
 import jwt
 import requests
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from accounts.vault import otp
 from authweb.demo import samples
@@ -31,6 +31,7 @@ from authweb.demo.provider.issuers import MICROSOFT, PORTS, SECRET, Issuer
 from authweb.demo.provider.people import PASSWORD
 from tests import processes
 from tests.environment import ROOT
+from tests.factories import Visitor
 from tests.processes import Started
 
 SERVE = (sys.executable, "-m", "authweb.demo.provider.serve")
@@ -196,3 +197,22 @@ class Somebody:
                 self.answer = dict(parse_qsl(urlsplit(address).query))
                 return self
         raise AssertionError(f"It leads from page to page: {address}")
+
+
+@dataclass(frozen=True, slots=True)
+class OnDevice:
+    """Somebody at a page of a browser that holds a list, on a device whose backups are kept at `issuer`."""
+
+    page: Page
+    provider: Provider
+    issuer: Issuer
+    visitor: Visitor
+
+    def press(self, name: str) -> None:
+        """A button or a link that reads so, in the page's own part."""
+        main = self.page.locator("main")
+        main.get_by_role("button", name=name, exact=True).or_(main.get_by_role("link", name=name, exact=True)).click()
+
+    def heads(self, text: str | re.Pattern[str]) -> None:
+        """Wait for the page that is called so."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(text)

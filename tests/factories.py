@@ -6,6 +6,7 @@ import hashlib
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http.cookies import SimpleCookie
 from typing import Any
 from uuid import uuid4
 
@@ -172,6 +173,19 @@ def vault_of(visitor: Visitor) -> Vault:
     return Vault.objects.get(user=visitor.user, put_aside_at=None)
 
 
+def with_key(visitor: Visitor, device: Device, cookie: DeviceCookie) -> Visitor:
+    """The visitor at the browser that holds this key to a list."""
+    visitor.client.cookies[arrivals.cookie_name(visitor.user.pk)] = cookie.to_text()
+    return replace(visitor, device=device, cookie=cookie)
+
+
+def tab(visitor: Visitor) -> Client:
+    """Another tab of the visitor's browser, with its cookies as they are now."""
+    client = Client()
+    client.cookies = SimpleCookie({name: morsel.value for name, morsel in visitor.client.cookies.items()})
+    return client
+
+
 def _signed_in(user: User) -> Visitor:
     client = Client()
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
@@ -190,11 +204,6 @@ def _record_sign_in(client: Client, user: User, *, at: float) -> None:
     ]
     session["account_authentication_methods_user"] = str(user.pk)
     session.save()
-
-
-def with_key(visitor: Visitor, device: Device, cookie: DeviceCookie) -> Visitor:
-    visitor.client.cookies[arrivals.cookie_name(visitor.user.pk)] = cookie.to_text()
-    return replace(visitor, device=device, cookie=cookie)
 
 
 # -- Recovery accounts, backups ---------------------------------------------------------------------------------------

@@ -342,12 +342,12 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collec
     ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
     accounts = vaults.read(vault)
     alone = len(document.found) == 1
-    beside = accounts
-    if document.entry_id:  # Whose code it is, that account has its name, and is no other one.
-        beside = replace(accounts, entries=tuple(one for one in accounts.entries if one.id != document.entry_id))
+    mine, beside = accounts.get(document.entry_id) if document.entry_id else None, accounts
+    if mine is not None:  # Whose code it is, that account has its name, and is no other one.
+        beside = replace(accounts, entries=tuple(one for one in accounts.entries if one.id != mine.id))
     compared = beside.compare_many(found.entry for found in document.found)
-    if document.entry_id and not accounts.get(document.entry_id).scans:  # Another browser was quicker.
-        compared = (Comparison(Relation.SAME, accounts.get(document.entry_id)),)
+    if mine is not None and not mine.scans:  # Another browser was quicker.
+        compared = (Comparison(Relation.SAME, mine),)
     if document.proof is not None:
         there = signing.listed(accounts, document.found[0].entry.identity)
         compared = compared if there is None else (Comparison(Relation.SAME, there),)

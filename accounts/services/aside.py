@@ -58,7 +58,7 @@ def put_aside(user: User, *, but: Vault, at: datetime, by: Device | None = None)
     """
     opened_since = KeySlot.objects.filter(vault=OuterRef("pk"), used_at__gt=but.made_at)
     given_up = Vault.objects.select_for_update().filter(user=user, gives_way_to=but.pk, put_aside_at=None)
-    found = list(given_up.filter(~Exists(opened_since)).exclude(pk=but.pk).order_by("pk"))
+    found = list(given_up.filter(~Exists(opened_since)).order_by("pk"))
     for vault in found:
         vault.put_aside_at = at
         vault.save(update_fields=["put_aside_at"])

@@ -59,7 +59,7 @@ def bound(entry: Entry, who: Identity) -> Entry:
     name alone.
     """
     checked_code(entry)
-    if role_of(entry) is not (Role.ENTRA if who.role == Role.ENTRA else Role.MICROSOFT):
+    if (entry.kind is Kind.WORK) is not (who.role == Role.ENTRA):
         raise NotProven
     return replace(entry, identity=_stands_for(who), signed_in=vaults.seconds(who.signed_in_at))
 

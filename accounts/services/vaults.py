@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
@@ -265,9 +265,7 @@ def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime, 
 @sensitive_variables()
 def look(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:
     """The document of a draft of this list and device. Raises DraftGone."""
-    draft = Draft.objects.filter(
-        pk=draft_id, vault=vault.row, device=vault.device, kind=kind, expires_at__gt=at
-    ).first()
+    draft = _waiting(vault, draft_id, kind, at).first()
     if draft is None:
         raise DraftGone
     return encoding.strict(sealing.unseal_draft(bytes(draft.sealed), vault.key, vault.row.id.bytes, draft.id.bytes))
@@ -282,10 +280,13 @@ def take(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) ->
 
 def use(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> None:
     """A draft whose document was read before is gone: of two clicks one uses it. As `take`. Raises DraftGone."""
-    mine = Draft.objects.filter(pk=draft_id, vault=vault.row, device=vault.device, kind=kind, expires_at__gt=at)
-    taken, _ = mine.delete()
+    taken, _ = _waiting(vault, draft_id, kind, at).delete()
     if not taken:
         raise DraftGone
+
+
+def _waiting(vault: OpenVault, draft_id: UUID, kind: Draft.Kind, at: datetime) -> QuerySet[Draft]:
+    return Draft.objects.filter(pk=draft_id, vault=vault.row, device=vault.device, kind=kind, expires_at__gt=at)
 
 
 def drop(vault: OpenVault, draft_id: UUID) -> None:

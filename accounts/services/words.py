@@ -204,22 +204,21 @@ def make(
     salt = keys.random_bytes(_SALT)
     slot = KeySlot(vault=vault.row, kind=SlotKind.WORDS, salt=salt, made_at=at)
     slot.kib, slot.passes, slot.lanes = costs.kib, costs.passes, costs.lanes
-    with _turn(at):
-        stretched = keys.stretch(typed, salt, costs)
+    root = stretched(typed, salt, costs, at=at)
     slot.kid, pepper = keyring.pepper()
     place = (vault.row.id.bytes, slot.id.bytes)
-    slot.wrapped = keys.make_slot(vault.key, keys.words_key(stretched, *place), pepper, *place)
-    backup = BackupKey(slot.id.hex, SlotKind.WORDS.value, _hint(slot), keys.backup_key_of_words(stretched))
+    slot.wrapped = keys.make_slot(vault.key, keys.words_key(root, *place), pepper, *place)
+    backup = BackupKey(slot.id.hex, SlotKind.WORDS.value, _hint(slot), keys.backup_key_of_words(root))
     facts = {"draft": str(draft_id)} if draft_id else None
     with transaction.atomic():
         Vault.objects.select_for_update().get(pk=vault.row.pk)
         if draft_id is not None:
-            vaults.take(vault, draft_id, kind=Draft.Kind.WORDS, at=at)
+            vaults.use(vault, draft_id, kind=Draft.Kind.WORDS, at=at)
         before = KeySlot.objects.filter(vault=vault.row, kind=SlotKind.WORDS)
         gone = [slot_id.hex for slot_id in before.values_list("pk", flat=True)]
         before.delete()
         slot.save(force_insert=True)
-        if _unwrapped(KeySlot.objects.get(pk=slot.pk), stretched) != vault.key:
+        if _unwrapped(KeySlot.objects.get(pk=slot.pk), root) != vault.key:
             raise WrongKey(Reason.SLOT_INNER)
         vaults.change(
             vault,
@@ -258,9 +257,7 @@ def open_list(
     subject = attempts.of_list(list_id)
     tried = attempts.count([(WORDS_OF_LIST, subject), (WORDS_OF_NETWORK, network)], at=at)
     try:
-        with _turn(at):
-            stretched = keys.stretch(words, bytes(slot.salt or b""), costs)
-        key = _unwrapped(slot, stretched)
+        key = _unwrapped(slot, stretched(words, bytes(slot.salt or b""), costs, at=at))
     except WrongKey:
         activity.record(Tag.WORDS_FAILED, user=user, at=at)
         raise WrongWords(*attempts.left(WORDS_OF_LIST, subject, at=at)) from None
@@ -280,11 +277,9 @@ def tries_left(list_id: UUID, *, at: datetime) -> tuple[int, datetime]:
 
 
 @sensitive_variables()
-def _unwrapped(slot: KeySlot, stretched: Secret) -> keys.VaultKey:
+def _unwrapped(slot: KeySlot, root: Secret) -> keys.VaultKey:
     place = (slot.vault_id.bytes, slot.id.bytes)
-    return keys.open_slot(
-        bytes(slot.wrapped or b""), keys.words_key(stretched, *place), keyring.pepper_of(slot.kid), *place
-    )
+    return keys.open_slot(bytes(slot.wrapped or b""), keys.words_key(root, *place), keyring.pepper_of(slot.kid), *place)
 
 
 @sensitive_variables()

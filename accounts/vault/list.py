@@ -219,7 +219,12 @@ class AccountList:
         return replace(self, entries=tuple(next(in_order) if entry.id in moved else entry for entry in self.entries))
 
     def trash_entry(self, id: str, at: int) -> AccountList:
-        """The list with an account moved to the Trash at an instant. Raises NotListed."""
+        """The list with an account moved to the Trash at an instant; this very list where it is there already.
+
+        Raises NotListed.
+        """
+        if any(trashed.entry.id == id for trashed in self.trash):
+            return self
         place = self._place(id)
         trashed = Trashed(self.entries[place], at=at, place=place)
         return replace(
@@ -227,11 +232,14 @@ class AccountList:
         ).checked()
 
     def put_back(self, id: str) -> AccountList:
-        """The list with an account out of the Trash, at its former place or at the end of a shorter list.
+        """The list with an account out of the Trash, at its former place or at the end of a shorter list;
+        this very list where it is in it already.
 
         Raises NotListed, and AlreadyListed when the same account was added again meanwhile: with its key, or by another
         sign-in to it, whatever it is called now. Both stay where they are, since each may hold what the other lacks.
         """
+        if id in self:
+            return self
         at = self._trash_place(id)
         back = self.trash[at]
         found = self.compare(back.entry)
@@ -411,7 +419,7 @@ def _further(entry: Entry, by: int) -> Entry:
 
 
 def higher_counter(entry: Entry, other: Entry | None) -> Entry:
-    """The entry, its counter no lower than that of another state of it: so undo, restore and merge choose.
+    """The entry, its counter no lower than that of another state of it: so undo chooses.
 
     Of when a counter is, comes with it.
     """

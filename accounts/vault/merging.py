@@ -81,7 +81,7 @@ def merge(
         keep = keeps.get(entry.id, Keep.BOTH) if met.there is not None else Keep.BOTH
         if keep is Keep.LIST:
             continue
-        if keep is Keep.BACKUP and met.there is not None and met.there.id in kept:
+        if keep is Keep.BACKUP and met.there is not None:
             kept = kept.trash_entry(met.there.id, at)
         added.append(replace(entry, id=new_id()) if entry.id in ids else entry)
     return kept.add_many(added) if added else kept

@@ -138,7 +138,6 @@ def described(entry: Entry) -> dict[str, Any]:
         "digits": entry.digits,
         "period": entry.period,
         "counter": entry.counter,
-        "as_of": _moment(entry.as_of),
         "added": _moment(entry.added),
         "signed_in": _moment(entry.signed_in),
     }
@@ -248,7 +247,7 @@ def order(request: VaultRequest) -> HttpResponse:
         _change(request, lambda accounts: accounts.reorder(ids), tag=Tag.LIST_ORDERED)
         if request.htmx:
             return HttpResponse(status=204)
-        said(request, _("The order is saved."), undo=_undo(request))
+        said(request, _("The order is saved."), undo=undo_of(request))
         return go(request, "accounts:list")
     accounts = vaults.read(request.vault)
     return page(request, "accounts/order.html", {"entries": [described(entry) for entry in accounts.ordered()]})
@@ -274,13 +273,8 @@ def _moved(accounts: AccountList, entry_id: str, by: str) -> AccountList:
 def trash_entry(request: VaultRequest, entry_id: str) -> HttpResponse:
     """Move an account to Trash; kept for 30 days. The second of two clicks finds it there, however close they are."""
     at = vaults.seconds(timezone.now())
-
-    def trashed(accounts: AccountList) -> AccountList:
-        is_there = any(one.entry.id == entry_id for one in accounts.trash)
-        return accounts if is_there else accounts.trash_entry(entry_id, at)
-
-    _change(request, trashed, tag=Tag.ENTRY_TRASHED)
-    said(request, _("Moved to Trash."), undo=_undo(request))
+    _change(request, lambda accounts: accounts.trash_entry(entry_id, at), tag=Tag.ENTRY_TRASHED)
+    said(request, _("Moved to Trash."), undo=undo_of(request))
     return go(request, "accounts:list")
 
 
@@ -288,7 +282,8 @@ def _is_in_trash(request: VaultRequest, entry_id: str) -> bool:
     return any(trashed.entry.id == entry_id for trashed in vaults.read(request.vault).trash)
 
 
-def _undo(request: VaultRequest) -> str:
+def undo_of(request: VaultRequest) -> str:
+    """The address by which the state of the list as it is now is undone."""
     return reverse("accounts:undo", args=[request.vault.row.version])
 
 
@@ -320,11 +315,7 @@ def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
     try:
         back = vaults.read(request.vault).in_trash(entry_id).entry
         policy.require(request.user, Act.PUT_BACK, back)
-        _change(
-            request,
-            lambda accounts: accounts if entry_id in accounts else accounts.put_back(entry_id),
-            tag=Tag.ENTRY_PUT_BACK,
-        )
+        _change(request, lambda accounts: accounts.put_back(entry_id), tag=Tag.ENTRY_PUT_BACK)
     except policy.Refused as refused:
         said(request, refused.sentence, error=True)
     except NotListed:

@@ -19,7 +19,7 @@ from accounts.services import signing, vaults
 from accounts.services.identity import NotProven, Purpose
 from accounts.vault.entry import Entry
 from accounts.vault.errors import AlreadyListed
-from accounts.views.accounts import acts, described, listed
+from accounts.views.accounts import acts, described, listed, undo_of
 
 _DONE_FOR = timedelta(hours=24)  # So long a sign-in stands among what is done.
 _LONGEST_NEXT = 100  # It has to fit into the way back of a proof.
@@ -38,13 +38,12 @@ def _checklist(request: VaultRequest, there: Entry | None = None) -> HttpRespons
     accounts = vaults.read(request.vault).ordered()
     since = vaults.seconds(timezone.now() - _DONE_FOR)
     done = [entry for entry in accounts if entry.needs is None and entry.identity and (entry.signed_in or 0) > since]
-    onward = _onward(request)
     context: dict[str, Any] = {
         "waiting": [{"entry": described(entry), "acts": acts(entry)} for entry in accounts if entry.waits],
         "done": [described(entry) for entry in done],
         "there": None if there is None else described(there),
-        "later": onward or reverse("accounts:list"),
-        "on": f"?{urlencode({'next': onward})}" if onward else "",
+        "later": _onward(request) or reverse("accounts:list"),
+        "on": _on(request),
     }
     return page(request, "accounts/again.html", context)
 
@@ -56,10 +55,15 @@ def _onward(request: VaultRequest) -> str:
     return onward if ours and len(urlencode({"next": onward})) <= _LONGEST_NEXT else ""
 
 
+def _on(request: VaultRequest) -> str:
+    """The same, to stand behind an address of these pages."""
+    onward = _onward(request)
+    return f"?{urlencode({'next': onward})}" if onward else ""
+
+
 def _back(request: VaultRequest, entry_id: str = "") -> HttpResponse:
-    onward, to = _onward(request), reverse("accounts:again")
-    query = f"?{urlencode({'next': onward})}" if onward else ""
-    return go(request, f"{to}{query}{f'#again-{entry_id}' if entry_id else ''}")
+    fragment = f"#again-{entry_id}" if entry_id else ""
+    return go(request, reverse("accounts:again") + _on(request) + fragment)
 
 
 @require_http_methods(["GET", "POST"])
@@ -87,7 +91,7 @@ def sign_in(request: VaultRequest, entry_id: str) -> HttpResponse:
         # On this very page: what is left for the next one lies in the session, where no name of an account belongs.
         return _checklist(request, error.entry)
     else:
-        said(request, _("You signed in. This account waits no more."), undo=_undo(request) if done else "")
+        said(request, _("You signed in. This account waits no more."), undo=undo_of(request) if done else "")
     return _back(request)
 
 
@@ -97,14 +101,12 @@ def _ask(request: VaultRequest, entry: Entry) -> HttpResponse:
     if not entry.name:
         said(request, _("This account has no name to sign in with. Give it its name first."), error=True)
         return go(request, "accounts:edit", entry.id)
-    onward = _onward(request)
-    back = reverse("accounts:again-sign-in", args=[entry.id])
     return prove(
         request,
         role=signing.role_of(entry),
         purpose=Purpose.ACCOUNT_RETURN,
         target=entry.id,
-        back=f"{back}?{urlencode({'next': onward})}" if onward else back,
+        back=reverse("accounts:again-sign-in", args=[entry.id]) + _on(request),
         expected=signing.expected(entry),
         wanted=entry.name,
         hint=entry.name,
@@ -117,9 +119,5 @@ def _ask(request: VaultRequest, entry: Entry) -> HttpResponse:
 def keep(request: VaultRequest, entry_id: str) -> HttpResponse:
     """Let an account wait no more: its name stays. The second of two clicks finds it done."""
     done = signing.keep_name(request.vault, entry_id, at=timezone.now())
-    said(request, _("Its name is kept, without a code."), undo=_undo(request) if done else "")
+    said(request, _("Its name is kept, without a code."), undo=undo_of(request) if done else "")
     return _back(request)
-
-
-def _undo(request: VaultRequest) -> str:
-    return reverse("accounts:undo", args=[request.vault.row.version])

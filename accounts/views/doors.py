@@ -119,8 +119,9 @@ def instead(request: UserRequest) -> HttpResponse:
     found = chosen(request)
     if found is None:
         return go(request, "accounts:start")
-    is_meant = request.GET.get("list") == str(found.vault.pk)
-    if not is_meant if request.method == "POST" else found.vault.put_aside_at is not None:
+    is_another = request.GET.get("list") != str(found.vault.pk)
+    is_refused = is_another if request.method == "POST" else found.vault.put_aside_at is not None
+    if is_refused:
         return go(request, "accounts:open", query={"list": str(found.vault.pk)})
     restores = bool(_then(request))
     return set_up(
@@ -167,11 +168,12 @@ def _can_open(request: UserRequest, found: Doors) -> bool:
 
 def _former(request: UserRequest, found: Doors) -> dict[str, object]:
     """What the question and both answers show of the list there is."""
+    last = doors.last_open(found.vault)
     return {
         "list": found.vault.pk,
         "vault": found.vault,
-        "last": doors.last_open(found.vault),
-        "called": doors.name_of(found.vault),
+        "last": last,
+        "called": last.name if last is not None else found.vault.name,
         "restores": bool(_then(request)),
         "own_query": f"?{urlencode({'list': str(found.vault.pk)} | _then(request))}",
         "days": settings.LISTS_PUT_ASIDE_FOR.days,

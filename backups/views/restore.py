@@ -31,8 +31,11 @@ from accounts.vault.errors import KeyMissing, TooCostly, TooLarge, Unsupported, 
 from accounts.vault.merging import Keep
 from accounts.views.doors import relying_party
 from backups.forms import OpenForm, PasskeyForm
-from backups.services import finding, recovery, restoring
-from backups.services.restoring import Chosen, Fate, Found, KeyNeeded, NotThere, Opener, Preview, WrongWords
+from backups.services import fates, finding, opening, recovery, restoring, searching
+from backups.services.fates import Fate, Preview
+from backups.services.opening import KeyNeeded, Opener, WrongWords
+from backups.services.restoring import Chosen
+from backups.services.searching import Found, NotThere
 from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH
 from backups.storage import StoreFailed
 
@@ -52,7 +55,7 @@ def _carried(request: VaultRequest) -> dict[str, str]:
     """What comes along from page to page, also by way of the provider: whether it is a try, and what was chosen."""
     chosen = request.POST.get("choice") or request.POST.get("chosen") or request.GET.get("chosen", "")
     found = {"try": "1"} if _is_trial(request) else {}
-    return {**found, "chosen": chosen} if restoring.is_key(chosen) else found
+    return {**found, "chosen": chosen} if searching.is_key(chosen) else found
 
 
 # -- Where it lies ----------------------------------------------------------------------------------------------------
@@ -101,7 +104,7 @@ def choose(request: VaultRequest) -> HttpResponse:
     if person is None:
         return _lost(request, proof)
     try:
-        found = restoring.find(person, request.vault.device.type)
+        found = searching.find(person, request.vault.device.type)
     except StoreFailed:
         return _unable(request, person, proof, Found(), _silent())
     if not found.newest:
@@ -140,7 +143,7 @@ def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUI
     """The number of an opened saved state; or the sentence that says why there is none; None without a proof."""
     at = timezone.now()
     try:
-        return restoring.hold(request.vault, proof, choice, opener, is_trial=_is_trial(request), at=at)
+        return opening.hold(request.vault, proof, choice, opener, is_trial=_is_trial(request), at=at)
     except NotProven:
         return None
     except StoreFailed:
@@ -205,7 +208,7 @@ def _proven(request: VaultRequest, proof: str) -> Identity | None:
 
 def _lost(request: VaultRequest, proof: str) -> HttpResponse:
     """No proof, or none any more: because it was used a moment ago, by the first of two clicks, or is too old."""
-    if request.method == "POST" and restoring.is_held(request.vault, proof, at=timezone.now()):
+    if request.method == "POST" and opening.is_held(request.vault, proof, at=timezone.now()):
         return go(request, "backups:restore-preview", UUID(proof))
     if proof:
         said(request, _("That sign-in was over five minutes ago, or was used. Sign in once more."), error=True)
@@ -241,7 +244,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
     chosen = _carried(request).get("chosen", "")
     if chosen not in {choice.key for choice in found.every if not choice.is_damaged}:
         chosen = next((choice.key for choice in found.every if not choice.is_damaged), "")
-    left, until = attempts.left(restoring.WORDS_OF_RECOVERY, restoring.subject(person), at=timezone.now())
+    left, until = attempts.left(opening.WORDS_OF_RECOVERY, opening.subject(person), at=timezone.now())
     context = {
         "person": person,
         "proof": proof,
@@ -255,7 +258,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         "needs_passkey": any("passkey" in choice.kinds for choice in found.every),
         "rp": relying_party(),
         "allowed": json.dumps([]),  # Whose passkeys they were is not known: the person chooses one of this site.
-        "tries": {"left": left, "until": until} if left < restoring.WORDS_OF_RECOVERY.most else None,
+        "tries": {"left": left, "until": until} if left < opening.WORDS_OF_RECOVERY.most else None,
         **_steps(3),
     }
     return page(request, "backups/restore_choose.html", context)
@@ -270,7 +273,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
 def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
     """Every account with its fate; "Restore" is the yes."""
     try:
-        found = restoring.preview(request.vault, held_id, at=timezone.now())
+        found = fates.preview(request.vault, held_id, at=timezone.now())
     except DraftGone:
         return _gone(request, held_id)
     if request.method == "GET":
@@ -321,7 +324,7 @@ def _not_restored(request: VaultRequest, error: Exception) -> str:
 def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
     """The second of two clicks, or too late."""
     at, report_id = timezone.now(), restoring.report_of(held_id)
-    if restoring.is_held(request.vault, str(report_id), at=at):
+    if opening.is_held(request.vault, str(report_id), at=at):
         return go(request, _after(request, report_id))
     if restoring.was_accepted(request.vault, held_id, at=at):
         said(request, _("Restored already."))

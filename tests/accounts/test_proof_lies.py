@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,9 +12,8 @@ from accounts.models import IdentityProof, User
 from accounts.roles import Role
 from accounts.services import answers, identity
 from accounts.services.identity import Purpose, tag
-from tests import proving
 from tests.factories import Visitor
-from tests.fake_op import REMOVED, FakeProvider
+from tests.fake_op import REMOVED
 from tests.proving import OTHER_TENANT, TENANT, Roles, asked, ended, newest, way_back
 
 PERSONAL = "https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
@@ -29,17 +27,6 @@ SENTENCES = {
     "work_account": "A work or school account cannot hold the backup.",
     "other_identity": "You signed in as a…@outlook.example, which is another account.",
 }
-
-
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
-
-
-@pytest.fixture
-def roles(op: FakeProvider, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Roles:
-    return proving.mapped(op, monkeypatch, settings)
 
 
 def later(seconds: float) -> Any:

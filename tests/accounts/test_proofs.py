@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -30,17 +30,6 @@ from tests.proving import BACK, OTHER_TENANT, TENANT, Roles, asked, ended, hand_
 LOST = reverse("accounts:proof-lost")
 NOT_FINISHED = "The sign-in was not finished."
 NOT_BACKED_UP = "Something went wrong"  # As every failure to back up is headed.
-
-
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
-
-
-@pytest.fixture
-def roles(op: FakeProvider, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Roles:
-    return proving.mapped(op, monkeypatch, settings)
 
 
 def going(address: str) -> dict[str, str]:

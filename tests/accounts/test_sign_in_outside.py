@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -29,12 +29,6 @@ NOT_FINISHED = "The sign-in was not finished."
 CANCELLED, NO_ANSWER = "You cancelled at Home.", "Home did not answer."
 UNTRUSTED = "The answer of Home could not be trusted."
 LOST = "It was begun too long ago, or in another browser."
-
-
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from accounts.services.activity import Tag
 from accounts.vault.entry import Type
 from backups.contents import Contents
 from backups.names import Name
-from backups.services import recovery, restoring
+from backups.services import opening, recovery, restoring
 from backups.services.restoring import Chosen
 from tests import factories, proving
 from tests.factories import Visitor
@@ -145,7 +145,7 @@ def _restored(visitor: Visitor) -> dict[str, Any]:
     type, named = vault.device.type, {"device_name": "Lost phone", "app": "1", "at": vaults.seconds(at)}
     contents = Contents.of_list(vaults.read(vault), device_type=type, **named)
     name = Name(recovery.ctxs(who, type)[0], bytes(8), 1, 1)
-    document = restoring.document_of(contents, who, name)
+    document = opening.document_of(contents, who, name)
     held = [vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).pk for _ in range(2)]
     return {"held_id": held[0], "report_id": restoring.accept(vault, held[1], Chosen(frozenset()), at=at)}
 

@@ -29,7 +29,7 @@ from accounts.services.approvals import Asked
 from accounts.vault import keys
 from accounts.vault.encoding import b64url
 from accounts.vault.keys import Costs, Secret
-from backups.services import restoring
+from backups.services import fates, opening, restoring, searching
 from tests import factories
 from tests.attacks import crawler, life
 from tests.factories import Visitor
@@ -217,7 +217,10 @@ def test_failure_of_the_services_under_the_views_shows_nothing(
         (approvals, ("of", "approve", "refuse", "pending")),
         (deletion, ("ask", "undo")),
         (keyring, ("seal", "unseal")),
-        (restoring, ("find", "hold", "preview", "accept", "report")),
+        (searching, ("find",)),
+        (opening, ("hold",)),
+        (fates, ("preview",)),
+        (restoring, ("accept", "report")),
     ):
         for name in names:
             monkeypatch.setattr(module, name, fail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -29,12 +29,6 @@ UID, LABEL = "uid-of-the-quokka-0417", "petra.quokka@contoso.example"
 ISSUER = f"https://login.microsoftonline.com/{OTHER_TENANT}/v2.0"
 SEARCHED = Searched.of({"uid": UID.encode(), "label": LABEL.encode(), "tenant": OTHER_TENANT.encode()})
 USE = {"purpose": Purpose.ACCOUNT_ADD, "target": "target"}
-
-
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 
-from accounts.services import keyring
 from accounts.vault import keys
 from backups.storage import DirectoryStore, WriteOnce
 from tests import buckets
@@ -124,17 +122,6 @@ def faulty(folder: Path, settings: Any) -> Iterator[type[FaultyStore]]:
 
 
 @pytest.fixture
-def rotate(tmp_path: Path, settings: Any) -> Iterator[Callable[[], None]]:
-    """Add an S to a keys file of this test's own, known to a server since its start."""
-    file = tmp_path / "server-keys.txt"
-    keyring.write(file, keyring.read(Path(django_settings.SERVER_KEYS_FILE)))
-    settings.SERVER_KEYS_FILE = file
-    keyring.keyring.cache_clear()
-
-    def rotated() -> None:
-        there = keyring.read(file)
-        keyring.write(file, [*there, *keyring.made([keys.Role.STORE], beside=there)])
-        keyring.check()
-
-    yield rotated
-    keyring.keyring.cache_clear()
+def rotate(newer_key: Callable[[keys.Role], Path]) -> Callable[[], object]:
+    """`rotate()` adds an S."""
+    return lambda: newer_key(keys.Role.STORE)

@@ -17,7 +17,7 @@ from accounts.vault.keys import Role as KeyRole
 from accounts.vault.list import BackupKey, Protection
 from backups import envelope, storage
 from backups.contents import Contents
-from backups.models import Backup, Generation
+from backups.models import Backup, Generation, RecoveryAccount
 from backups.names import Name
 from backups.services import making, objects, switching
 from backups.storage import Cause, DirectoryStore, StoreFailed
@@ -65,6 +65,23 @@ def put_there(backup: Backup, sequence: int) -> str:
 def stored() -> list[str]:
     """The names of everything in the store."""
     return list(storage.backups().names())
+
+
+def streams() -> set[str]:
+    """What lies in the store, by stream."""
+    return {name.split("/")[3] for name in stored()}
+
+
+def spoil(one: Generation, data: bytes) -> None:
+    """Other bytes lie in the place of a saved state."""
+    storage.backups().remove(objects.path(one))
+    storage.backups().create(objects.path(one), data)
+
+
+def without_records() -> None:
+    """The records of backups are gone; what lies in the store is left."""
+    for model in (Generation, Backup, RecoveryAccount):
+        model.objects.all().delete()
 
 
 class FaultyStore(DirectoryStore):

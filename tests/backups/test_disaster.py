@@ -34,17 +34,18 @@ import json
 from django.utils import timezone
 from accounts.services import vaults
 from accounts.services.identity import Purpose
-from backups.services import restoring
-from backups.services.restoring import Chosen, Opener
+from backups.services import fates, opening, restoring, searching
+from backups.services.opening import Opener
+from backups.services.restoring import Chosen
 from tests import factories
 found = {}
 for name in ("open", "closed"):
     visitor = factories.enrolled(f"{name}.again@example.org", name="New phone", type="android")
     who, at = factories.person(f"{name}@outlook.example"), timezone.now()
-    choice, = restoring.find(who, "android").newest
+    choice, = searching.find(who, "android").newest
     proof = factories.proven(visitor, purpose=Purpose.RESTORE, who=who)
-    draft = restoring.hold(visitor.vault, proof, choice.key, Opener(words=WORDS if choice.kinds else ""), at=at)
-    rows = restoring.preview(visitor.vault, draft, at=at).rows
+    draft = opening.hold(visitor.vault, proof, choice.key, Opener(words=WORDS if choice.kinds else ""), at=at)
+    rows = fates.preview(visitor.vault, draft, at=at).rows
     restoring.accept(visitor.vault, draft, Chosen(frozenset(row.id for row in rows)), at=at)
     entries = [f"{one.issuer} {one.name}" for one in vaults.read(visitor.vault).entries]
     found[name] = [choice.device_name, [one for one in entries if one.startswith(name)]]

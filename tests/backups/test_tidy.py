@@ -84,6 +84,7 @@ def test_list_put_aside_goes_after_its_time_and_its_saved_states_stay(alice_phon
 @pytest.mark.django_db(transaction=True)
 def test_list_put_aside_that_a_key_keeps_outlives_its_time(alice_phone: Visitor) -> None:
     six, now = "granite ladle marigold hexagon kettle lantern", timezone.now()
+    factories.create_entry(on=alice_phone, name="kept")
     words.make(alice_phone.vault, six, at=now, costs=Costs(8 * 1024, 1, 1))
     former = factories.vault_of(alice_phone)
     laptop, tablet = (NewDevice(uuid4(), name, DeviceType.COMPUTER) for name in ("Laptop", "Tablet"))
@@ -94,7 +95,7 @@ def test_list_put_aside_that_a_key_keeps_outlives_its_time(alice_phone: Visitor)
     tidy.tidy(now + timedelta(days=31))
 
     assert Vault.objects.filter(pk=former.pk, put_aside_at=None).exists()
-    assert [entry.name for entry in alice_phone.entries] == []
+    assert [entry.name for entry in alice_phone.entries] == ["kept"]
 
 
 def test_sessions_that_ran_out_go_with_what_is_noted_of_them(alice: Visitor, bob: Visitor) -> None:

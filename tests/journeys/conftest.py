@@ -1,8 +1,9 @@
-"""What journeys share that go by the demo's provider: its issuers, and the roles that lead to them."""
+"""What journeys share that go by the demo's provider: its issuers, the roles that lead to them, and a store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,3 +27,12 @@ def demo_roles(provider: Provider, monkeypatch: pytest.MonkeyPatch, settings: An
         for variable, value in named.items():
             monkeypatch.setenv(variable, value)
     settings.SOCIALACCOUNT_PROVIDERS, settings.WAYS = providers.providers(), providers.ways()
+
+
+@pytest.fixture
+def store(settings: Any, tmp_path: Path) -> Path:
+    """A store of this test's own."""
+    settings.DATA_DIR, place = tmp_path, tmp_path / "backups"
+    own = {**settings.STORAGES["backups"], "OPTIONS": {"location": place, "make": True}}
+    settings.STORAGES = {**settings.STORAGES, "backups": own}
+    return place

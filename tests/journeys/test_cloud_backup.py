@@ -16,34 +16,29 @@ from typing import Any
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from accounts.models import DeviceType
 from accounts.services import vaults
 from accounts.vault.list import Protection
-from authweb.demo.provider.issuers import ICLOUD, MICROSOFT, Issuer
+from authweb.demo.provider.issuers import ICLOUD, MICROSOFT
 from backups.management.commands.tidy import tidy
 from backups.models import Backup, Generation
 from tests import factories
 from tests.backups import support
-from tests.demo_provider import Provider
+from tests.demo_provider import OnDevice, Provider
 from tests.factories import Visitor
 
 SignIn = Callable[[BrowserContext, Visitor], None]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("demo_roles"), pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("demo_roles", "store"),
+    pytest.mark.timeout(120),
+]
 
 STATUS, ON, LIST = reverse("backups:status"), reverse("backups:on"), reverse("accounts:list")
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-
-
-@pytest.fixture(autouse=True)
-def store(settings: Any, tmp_path: Path) -> Path:
-    """A store of this test's own."""
-    settings.DATA_DIR, place = tmp_path, tmp_path / "backups"
-    own = {**settings.STORAGES["backups"], "OPTIONS": {"location": place, "make": True}}
-    settings.STORAGES = {**settings.STORAGES, "backups": own}
-    return place
 
 
 _ON_TOP = """button => {
@@ -53,22 +48,8 @@ _ON_TOP = """button => {
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
-    """Somebody at a page of a browser that holds the list, on a device whose backups are kept at `issuer`."""
-
-    page: Page
-    provider: Provider
-    issuer: Issuer
-    visitor: Visitor
-
-    def press(self, name: str) -> None:
-        """A button or a link that reads so, in the page's own part."""
-        main = self.page.locator("main")
-        main.get_by_role("button", name=name, exact=True).or_(main.get_by_role("link", name=name, exact=True)).click()
-
-    def heads(self, text: str | re.Pattern[str]) -> None:
-        """Wait for the page that is called so."""
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(text)
+class Walk(OnDevice):
+    """What a person does there to back up."""
 
     def switch(self) -> None:
         """Touch the switch."""

@@ -27,12 +27,6 @@ from tests.proving import BACK, Roles, newest, seed
 pytestmark = pytest.mark.timeout(180)
 
 
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
-
-
 @pytest.fixture
 def roles(op: FakeProvider, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Roles:
     roles = proving.mapped(op, monkeypatch, settings)

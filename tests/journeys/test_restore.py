@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from accounts.models import DeviceType
 from accounts.roles import Role
@@ -19,48 +17,29 @@ from accounts.services.identity import Identity
 from accounts.vault.entry import Kind, Needs
 from accounts.vault.keys import Secret
 from accounts.vault.list import Protection
-from authweb.demo.provider.issuers import ICLOUD, MICROSOFT, Issuer
+from authweb.demo.provider.issuers import ICLOUD, MICROSOFT
 from backups.models import Backup, Generation, RecoveryAccount
 from backups.services import switching
 from tests import factories
-from tests.demo_provider import Provider, Somebody
+from tests.demo_provider import OnDevice, Provider, Somebody
 from tests.factories import Visitor
 from tests.journeys.test_passkey_key import Touch, add
 
 SignIn = Callable[[BrowserContext, Visitor], None]
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("demo_roles"), pytest.mark.timeout(120)]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("demo_roles", "store"),
+    pytest.mark.timeout(120),
+]
 
 LIST, START = reverse("accounts:list"), reverse("backups:restore")
 WORDS = "correct horse battery staple dolphin anvil"
 
 
-@pytest.fixture(autouse=True)
-def store(settings: Any, tmp_path: Path) -> Path:
-    """A store of this test's own."""
-    settings.DATA_DIR, place = tmp_path, tmp_path / "backups"
-    own = {**settings.STORAGES["backups"], "OPTIONS": {"location": place, "make": True}}
-    settings.STORAGES = {**settings.STORAGES, "backups": own}
-    return place
-
-
 @dataclass(frozen=True, slots=True)
-class At:
-    """Somebody at a page of a browser that holds a list, on a device whose backups are kept at `issuer`."""
-
-    page: Page
-    provider: Provider
-    issuer: Issuer
-    visitor: Visitor
-
-    def press(self, name: str) -> None:
-        """A button or a link that reads so, in the page's own part."""
-        main = self.page.locator("main")
-        main.get_by_role("button", name=name, exact=True).or_(main.get_by_role("link", name=name, exact=True)).click()
-
-    def heads(self, text: str | re.Pattern[str]) -> None:
-        """Wait for the page that is called so."""
-        expect(self.page.get_by_role("heading", level=1)).to_have_text(text)
+class At(OnDevice):
+    """What a person does there to restore."""
 
     def says(self, text: str | re.Pattern[str]) -> None:
         """Wait for a sentence on the page."""

@@ -175,7 +175,7 @@ def test_scanned_code_comes_to_the_account_that_waits_and_all_else_of_it_stays(
     assert adding.was_accepted(alice_phone.vault, draft, at=at)
 
 
-def test_every_way_of_adding_brings_a_code_back(alice_phone: Visitor) -> None:
+def test_typed_and_renewed_code_comes_back_too(alice_phone: Visitor) -> None:
     typed = Typed(label="typed", secret=KEY, type=Type.TOTP, algorithm=Algorithm.SHA1, digits=6, period=30, counter=0)
     entry, at = back(alice_phone, needs=Needs.SCAN), timezone.now()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -33,12 +32,6 @@ KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 LINK = f"otpauth://totp/Whatever:else?secret={KEY}"
 FAMILIES = ["Personal account", "Work or school account", "Other account (Google, Facebook, etc.)"]
 TOO_OLD = "That sign-in is too old, or was used already. Nothing was added. Sign in again."
-
-
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.utils import timezone
 
@@ -13,9 +11,6 @@ from tests.backups.support import turn_on
 from tests.factories import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-GRACE = timedelta(hours=24)
-OTHER = "alice.other@icloud.example"
 
 
 @pytest.mark.article("G-05")

@@ -6,7 +6,7 @@ What a second request or `tidy` does meanwhile is done from inside the store's o
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +28,7 @@ from tests import factories
 from tests.backups import support
 from tests.backups.support import FaultyStore, contents, newest, person, turn_on
 from tests.factories import Visitor
+from tests.pages import text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +46,7 @@ def deleted(backup: Backup) -> None:
 
 
 @pytest.fixture
-def once(faulty: type[FaultyStore]) -> Callable[[Callable[[], object]], None]:
+def once(faulty: type[FaultyStore]) -> Iterator[Callable[[Callable[[], object]], None]]:
     """What is done at the next call of the store, and not again."""
 
     def done_once(act: Callable[[], object]) -> None:
@@ -55,7 +56,8 @@ def once(faulty: type[FaultyStore]) -> Callable[[Callable[[], object]], None]:
 
         faulty.on_call = called
 
-    return done_once
+    yield done_once
+    assert faulty.on_call is None  # It was done.
 
 
 # -- Writing beside writing -------------------------------------------------------------------------------------------
@@ -65,12 +67,14 @@ def test_copy_that_another_read_back_well_is_not_taken_from_under_it(
     alice_phone: Visitor, faulty: type[FaultyStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Read back spoilt by the one who wrote it, and well by `tidy` beside: it counts, so it stays."""
-    backup, at, real, read = turn_on(alice_phone), timezone.now(), FaultyStore.fetch, []
+    backup, at, real = turn_on(alice_phone), timezone.now(), FaultyStore.fetch
+    read: list[str] = []
+    sent: list[int] = []
 
     def fetch(self: FaultyStore, name: str) -> bytes:
         read.append(name)
         if len(read) == 1:
-            assert keeping.retry(at + timedelta(seconds=1)) == 1
+            sent.append(keeping.retry(at + timedelta(seconds=1)))
             return b"spoilt on the way"
         return real(self, name)
 
@@ -78,6 +82,7 @@ def test_copy_that_another_read_back_well_is_not_taken_from_under_it(
     add(alice_phone)
 
     backup.refresh_from_db()
+    assert sent == [1]
     assert (backup.status(timezone.now()), len(support.stored())) == (Status.PROTECTED, 2)
     assert [entry.name for entry in contents(newest(backup)).entries] == ["new"]
 
@@ -90,12 +95,13 @@ def test_write_that_arrives_after_all_was_deleted_is_cleared_away_too(
     fails: str, alice_phone: Visitor, faulty: type[FaultyStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backup, at, real, begun = turn_on(alice_phone), timezone.now(), FaultyStore.create, []
+    left: list[list[str]] = []
 
     def create(self: FaultyStore, name: str, data: bytes) -> None:
         if not begun:
             begun.append(name)
             deleted(backup)
-            assert support.stored() == []
+            left.append(support.stored())
             real(self, name, data)
             if fails == "the answer is lost":
                 raise StoreFailed(Cause.UNREACHABLE)
@@ -108,7 +114,7 @@ def test_write_that_arrives_after_all_was_deleted_is_cleared_away_too(
     late = support.stored()
     tidy.tidy(at + timedelta(minutes=6))
 
-    assert (len(late), support.stored()) == (1, [])
+    assert (left, len(late), support.stored()) == ([[]], 1, [])
     assert (Backup.objects.exclude(stream="").count(), Event.objects.filter(tag=Tag.BACKUP_DELETED).count()) == (0, 1)
 
 
@@ -203,9 +209,11 @@ def test_page_of_a_check_that_finds_it_deleted_says_so(
     backup = turn_on(alice_phone)
     once(lambda: deleted(backup))
 
-    answer = alice_phone.client.post(reverse("backups:check"))
+    page = alice_phone.client.post(reverse("backups:check"), follow=True)
 
-    assert answer.headers["Location"] == reverse("backups:status")
+    assert page.redirect_chain == [(reverse("backups:status"), 303)]
+    assert "Not backed up." in text(page)
+    assert "Read back and found whole." not in page.content.decode()
 
 
 # -- Moving beside turning off ----------------------------------------------------------------------------------------
@@ -222,7 +230,7 @@ def test_move_beside_off_leaves_nothing_of_the_new_one(
 
     assert finding.former(alice_phone.vault.row, at=at) == []
     ending.expire(at)
-    assert {name.split("/")[3] for name in support.stored()} == {old.stream}
+    assert support.streams() == {old.stream}
 
 
 def test_move_that_took_so_long_that_it_was_cleared_away_is_none(
@@ -241,7 +249,7 @@ def test_move_that_took_so_long_that_it_was_cleared_away_is_none(
         switching.change_account(alice_phone.vault, person(OTHER), Protection.SIGN_IN, at=at)
 
     old.refresh_from_db()
-    assert (old.is_on, old.vault, {name.split("/")[3] for name in support.stored()}) == (
+    assert (old.is_on, old.vault, support.streams()) == (
         True,
         alice_phone.vault.row,
         {old.stream},
@@ -282,7 +290,7 @@ def test_deletes_that_fail_cost_a_change_one_try(alice_phone: Visitor, monkeypat
 def test_backup_that_the_store_keeps_holds_back_no_other(
     alice_phone: Visitor, faulty: type[FaultyStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither one that refuses after a while, nor one that does not answer: the next time another one is first."""
+    """One that fails after a while: the next time another one is first."""
     hers, at = turn_on(alice_phone), timezone.now()
     bob = factories.enrolled("zed@example.org", name="Pixel", type="ios")
     his = switching.turn_on(bob.vault, person("zed@icloud.example"), Protection.SIGN_IN, at=at)
@@ -301,7 +309,7 @@ def test_backup_that_the_store_keeps_holds_back_no_other(
         with pytest.raises(retaining.NotAllDone):
             ending.expire(at + GRACE + timedelta(seconds=30 * number))
 
-    assert {name.split("/")[3] for name in support.stored()} == {hers.stream}
+    assert support.streams() == {hers.stream}
 
 
 def test_rotation_that_the_store_breaks_off_is_gone_on_with(
@@ -320,7 +328,7 @@ def test_rotation_that_the_store_breaks_off_is_gone_on_with(
     assert {name[-12:] for name in support.stored()} == {"00000002.awb"}
 
 
-def test_rotation_by_tidy_takes_a_little_at_a_time(
+def test_rotation_by_tidy_leaves_off_when_its_time_is_over(
     alice_phone: Visitor, rotate: Callable[[], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turn_on(alice_phone)

@@ -29,11 +29,6 @@ GRACE = timedelta(hours=24)
 OTHER = "alice.other@icloud.example"
 
 
-def streams() -> set[str]:
-    """What lies in the store, by stream."""
-    return {name.split("/")[3] for name in support.stored()}
-
-
 @pytest.mark.article("G-01")
 @pytest.mark.article("S-47")
 def test_off_deletes_all_of_it_after_a_day_and_not_before(alice_phone: Visitor) -> None:
@@ -171,12 +166,12 @@ def test_list_begins_another_one_while_the_store_keeps_the_old_one(
 
     new = turn_on(alice_phone, at=at)
 
-    assert (new.status(at), new.switches, streams()) == (
+    assert (new.status(at), new.switches, support.streams()) == (
         Status.PROTECTED,
         {"icloud": ["on", "2026-01-01"]},
         {old.stream, new.stream},
     )
-    assert (ending.expire(at), streams(), Backup.objects.get(left_at=None).pk) == (1, {new.stream}, new.pk)
+    assert (ending.expire(at), support.streams(), Backup.objects.get(left_at=None).pk) == (1, {new.stream}, new.pk)
 
 
 def test_turned_on_after_its_time_and_before_it_was_cleared_away_begins_another(alice_phone: Visitor) -> None:
@@ -185,8 +180,8 @@ def test_turned_on_after_its_time_and_before_it_was_cleared_away_begins_another(
 
     new = turn_on(alice_phone, at=at + GRACE)
 
-    assert (new.stream != old.stream, streams()) == (True, {old.stream, new.stream})
-    assert (ending.expire(at + GRACE), streams()) == (1, {new.stream})
+    assert (new.stream != old.stream, support.streams()) == (True, {old.stream, new.stream})
+    assert (ending.expire(at + GRACE), support.streams()) == (1, {new.stream})
 
 
 def test_saved_state_under_way_while_all_is_deleted_removes_itself(alice_phone: Visitor) -> None:
@@ -211,7 +206,7 @@ def test_turned_on_again_after_the_day_is_a_fresh_backup(alice_phone: Visitor) -
 
     second = turn_on(alice_phone, at=at + GRACE)
 
-    assert (second.stream != first.stream, streams(), second.high_water) == (True, {second.stream}, 1)
+    assert (second.stream != first.stream, support.streams(), second.high_water) == (True, {second.stream}, 1)
 
 
 @pytest.mark.article("S-48")
@@ -221,7 +216,7 @@ def test_turned_on_again_within_the_day_is_an_undo(alice_phone: Visitor) -> None
 
     second = turn_on(alice_phone, at=at + timedelta(hours=1))
 
-    assert (second.stream, second.deletes_at, streams()) == (first.stream, None, {first.stream})
+    assert (second.stream, second.deletes_at, support.streams()) == (first.stream, None, {first.stream})
 
 
 def test_old_account_comes_back_by_undo_and_the_new_one_waits_out_its_day(alice_phone: Visitor) -> None:

@@ -324,7 +324,7 @@ def test_saved_state_that_goes_while_it_is_read_again_is_no_damage(
     faulty.on_call = goes
     whole = keeping.check(backup, at=timezone.now())
 
-    assert whole
+    assert (whole, faulty.on_call) == (True, None)
     assert not Generation.objects.filter(state=Generation.State.DAMAGED).exists()
     assert not Event.objects.filter(tag=Tag.BACKUP_FAILED).exists()
 

@@ -21,13 +21,7 @@ from tests.factories import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-GRACE = timedelta(hours=24)
 OTHER = "alice.other@icloud.example"
-
-
-def streams() -> set[str]:
-    """What lies in the store, by stream."""
-    return {name.split("/")[3] for name in support.stored()}
 
 
 @pytest.mark.article("G-10")
@@ -42,7 +36,7 @@ def test_backup_that_exists_is_found_and_left_as_it_is(alice_phone: Visitor) -> 
 
     assert (found.stream, found.generation.count, found.generation.device_name) == (theirs.stream, 1, "Pixel 8")
     assert {name: storage.backups().fetch(name) for name in before} == before
-    assert streams() == {theirs.stream, mine.stream}
+    assert support.streams() == {theirs.stream, mine.stream}
     assert [one.stream for one in recovery.found(person(), "ios", besides=mine, at=timezone.now())] == [theirs.stream]
     assert recovery.found(person(), "android", at=timezone.now()) == []
     assert recovery.found(person(OTHER), "ios", at=timezone.now()) == []

@@ -24,9 +24,12 @@ from accounts.vault.list import MAX_BYTES, Protection
 from accounts.vault.merging import Keep
 from accounts.vault.secret import Secret
 from backups import storage
-from backups.models import Backup, Generation, RecoveryAccount
-from backups.services import ending, objects, restoring
-from backups.services.restoring import Chosen, Fate, KeyNeeded, NotThere, Opener, WrongWords
+from backups.models import Backup
+from backups.services import ending, fates, objects, opening, restoring, searching
+from backups.services.fates import Fate
+from backups.services.opening import KeyNeeded, Opener, WrongWords
+from backups.services.restoring import Chosen
+from backups.services.searching import NotThere
 from tests import factories
 from tests.backups import support
 from tests.factories import Visitor
@@ -37,7 +40,7 @@ WORDS = "correct horse battery staple dolphin anvil"
 
 
 def lost_and_new(
-    *, protection: Protection = Protection.SIGN_IN, type: str = "android", new_type: str = "", accounts: int = 3
+    *, protection: Protection = Protection.SIGN_IN, type: str = "android", accounts: int = 3
 ) -> tuple[Visitor, Visitor, Backup]:
     """Somebody whose backed up phone is lost, and a stranger's new phone on which the same person signs up anew."""
     old = factories.enrolled("alice@example.org", name="Pixel 8", type=type)
@@ -46,7 +49,7 @@ def lost_and_new(
     for number in range(accounts):
         factories.create_entry(on=old, issuer="Site", name=f"account {number}")
     backup = factories.backed_up(old, protection=protection)
-    new = factories.enrolled("alice.new@example.org", name="Pixel 9", type=new_type or type)
+    new = factories.enrolled("alice.new@example.org", name="Pixel 9", type=type)
     return old, new, backup
 
 
@@ -56,14 +59,14 @@ def proof_of(visitor: Visitor, **fields: Any) -> str:
 
 def held(visitor: Visitor, *, words: str = "", proof: str = "", index: int = 0, **fields: Any) -> Any:
     person = factories.person(role=factories.role_of_device(visitor))
-    choice = restoring.find(person, visitor.device.type).every[index]
-    return restoring.hold(
+    choice = searching.find(person, visitor.device.type).every[index]
+    return opening.hold(
         visitor.vault, proof or proof_of(visitor), choice.key, Opener(words=words), at=timezone.now(), **fields
     )
 
 
 def all_of(visitor: Visitor, draft: Any, **keeps: Any) -> Chosen:
-    rows = restoring.preview(visitor.vault, draft, at=timezone.now()).rows
+    rows = fates.preview(visitor.vault, draft, at=timezone.now()).rows
     return Chosen(frozenset(row.id for row in rows), keeps)
 
 
@@ -166,7 +169,7 @@ def test_nothing_chosen_keeps_the_draft() -> None:
     with pytest.raises(restoring.NothingChosen):
         restoring.accept(new.vault, draft, Chosen(frozenset()), at=timezone.now())
 
-    assert len(restoring.preview(new.vault, draft, at=timezone.now()).rows) == 3
+    assert len(fates.preview(new.vault, draft, at=timezone.now()).rows) == 3
 
 
 @pytest.mark.row("T46")
@@ -188,7 +191,7 @@ def test_a_try_writes_nothing_tells_nobody_and_counts_as_none() -> None:
 
     for _time in range(4):
         draft = held(new, is_trial=True)
-        assert len(restoring.preview(new.vault, draft, at=timezone.now()).rows) == 3
+        assert len(fates.preview(new.vault, draft, at=timezone.now()).rows) == 3
         with pytest.raises(restoring.Trial):
             restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now())
 
@@ -208,13 +211,12 @@ def test_without_any_record_all_is_found_by_the_proof_and_the_keys(
 ) -> None:
     old, new, _ = lost_and_new(protection=protection)
     entries = old.entries
-    for model in (Generation, Backup, RecoveryAccount):
-        model.objects.all().delete()
+    support.without_records()
     old.user.delete()
     settings.SECRET_KEY = "another one, as after a new installation"  # noqa: S105 - nobody's
     new = factories.enrolled("alice.anew@example.org", name="Pixel 10", type="android")
 
-    found = restoring.find(factories.person(), "android")
+    found = searching.find(factories.person(), "android")
     report = restored(new, words=words)
 
     assert found.is_unrecorded
@@ -236,36 +238,36 @@ def test_backup_is_found_on_its_own_type_of_device_alone(type: str, new_type: st
     factories.create_entry(on=old)
     factories.backed_up(old, who=who)
 
-    found = restoring.find(who, new_type)
+    found = searching.find(who, new_type)
 
     if type == new_type:
         assert (len(found.newest), found.elsewhere) == (1, {})
     else:
         assert (found.newest, found.elsewhere) == ((), {type: 1})
         new = factories.enrolled("new@example.org", name="New", type=new_type)
-        key = restoring.find(who, type).newest[0].key
+        key = searching.find(who, type).newest[0].key
         with pytest.raises(NotThere):
-            restoring.hold(new.vault, proof_of(new, who=who), key, Opener(), at=timezone.now())
+            opening.hold(new.vault, proof_of(new, who=who), key, Opener(), at=timezone.now())
 
 
 @pytest.mark.row("T22")
 def test_somebody_else_s_and_none_at_all_are_the_same(bob: Visitor) -> None:
     _, new, _ = lost_and_new()
-    key = restoring.find(factories.person(), "android").newest[0].key
+    key = searching.find(factories.person(), "android").newest[0].key
     mallory = factories.enrolled("mallory@example.org", name="Phone", type="android")
     stranger = factories.person("mallory@outlook.example")
 
-    assert restoring.find(stranger, "android").every == ()
+    assert searching.find(stranger, "android").every == ()
     for asked in (key, key[:-1] + "f", "", "nonsense"):
         with pytest.raises(NotThere):
-            restoring.hold(mallory.vault, proof_of(mallory, who=stranger), asked, Opener(), at=timezone.now())
+            opening.hold(mallory.vault, proof_of(mallory, who=stranger), asked, Opener(), at=timezone.now())
 
 
 @pytest.mark.row("T22")
 @pytest.mark.parametrize("case", ["expired", "used", "of another list", "for another purpose", "none"])
 def test_proof_serves_once_for_this_list_and_five_minutes(case: str, bob: Visitor) -> None:
     _, new, _ = lost_and_new()
-    key, at = restoring.find(factories.person(), "android").newest[0].key, timezone.now()
+    key, at = searching.find(factories.person(), "android").newest[0].key, timezone.now()
     made = {
         "expired": lambda: proof_of(new, at=at - timedelta(minutes=5, seconds=2)),
         "used": lambda: proof_of(new),
@@ -274,10 +276,10 @@ def test_proof_serves_once_for_this_list_and_five_minutes(case: str, bob: Visito
         "none": lambda: "",
     }[case]()
     if case == "used":
-        restoring.hold(new.vault, made, key, Opener(), at=at)
+        opening.hold(new.vault, made, key, Opener(), at=at)
 
     with pytest.raises(NotProven):
-        restoring.hold(new.vault, made, key, Opener(), at=at)
+        opening.hold(new.vault, made, key, Opener(), at=at)
 
 
 @pytest.mark.row("T21")
@@ -303,10 +305,10 @@ def test_key_is_asked_for_where_one_is_needed() -> None:
     with pytest.raises(KeyNeeded):
         held(new)
     with pytest.raises(WrongKey):
-        restoring.hold(
+        opening.hold(
             new.vault,
             proof_of(new),
-            restoring.find(factories.person(), "android").newest[0].key,
+            searching.find(factories.person(), "android").newest[0].key,
             Opener(output=Secret(bytes(32))),
             at=timezone.now(),
         )
@@ -318,8 +320,7 @@ def test_damaged_newest_offers_the_one_before_it() -> None:
     factories.create_entry(on=old, name="newest")
     one = support.newest(backup)
     data = storage.backups().fetch(objects.path(one))
-    storage.backups().remove(objects.path(one))
-    storage.backups().create(objects.path(one), data[:-1] + bytes([data[-1] ^ 1]))
+    support.spoil(one, data[:-1] + bytes([data[-1] ^ 1]))
 
     with pytest.raises(Damaged):
         held(new)
@@ -335,7 +336,7 @@ def test_number_that_is_missing_is_named() -> None:
     one = support.newest(backup)
     storage.backups().remove(objects.path(one))
 
-    found = restoring.find(factories.person(), "android")
+    found = searching.find(factories.person(), "android")
 
     assert found.missing == ((one.sequence, one.sequence - 1),)
     assert restored(new).of == 3
@@ -355,15 +356,15 @@ def test_one_that_is_being_deleted_is_said_to_be_and_one_that_is_gone_is_not_the
     at = timezone.now()
     ending.off(backup, device=None, at=at)
 
-    assert restoring.find(factories.person(), "android").newest[0].deletes_at == at + timedelta(hours=24)
+    assert searching.find(factories.person(), "android").newest[0].deletes_at == at + timedelta(hours=24)
 
-    key = restoring.find(factories.person(), "android").newest[0].key
+    key = searching.find(factories.person(), "android").newest[0].key
     Backup.objects.update(left_at=at)  # As the deletion leaves it while the store does not let go.
-    assert restoring.find(factories.person(), "android").every == ()
+    assert searching.find(factories.person(), "android").every == ()
     with pytest.raises(NotThere):
-        restoring.hold(new.vault, proof_of(new), key, Opener(), at=at)
+        opening.hold(new.vault, proof_of(new), key, Opener(), at=at)
     ending.delete_now(backup, device=None, at=at)
-    assert restoring.find(factories.person(), "android").every == ()
+    assert searching.find(factories.person(), "android").every == ()
 
 
 # -- Guards -----------------------------------------------------------------------------------------------------------
@@ -389,7 +390,7 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
     with pytest.raises(TooManyTries):
         restoring.accept(last.vault, draft, all_of(last, draft), at=timezone.now())
     assert last.entries == ()
-    assert len(restoring.preview(last.vault, draft, at=timezone.now()).rows) == 3
+    assert len(fates.preview(last.vault, draft, at=timezone.now()).rows) == 3
 
 
 def test_second_click_finds_that_it_was_done() -> None:
@@ -409,10 +410,11 @@ def test_draft_opens_for_its_own_list_and_device_alone(bob: Visitor) -> None:
     _, new, _ = lost_and_new()
     draft = held(new)
 
+    for other in (bob, factories.with_another_device(new, name="Tablet", type="android")):
+        with pytest.raises(DraftGone):
+            fates.preview(other.vault, draft, at=timezone.now())
     with pytest.raises(DraftGone):
-        restoring.preview(bob.vault, draft, at=timezone.now())
-    with pytest.raises(DraftGone):
-        restoring.preview(new.vault, draft, at=timezone.now() + timedelta(minutes=15, seconds=1))
+        fates.preview(new.vault, draft, at=timezone.now() + timedelta(minutes=15, seconds=1))
 
 
 def test_account_by_name_that_was_signed_in_to_again_is_here_already() -> None:
@@ -435,7 +437,7 @@ def test_report_tells_of_each_account_what_became_of_it_and_opens_as_nothing_els
     for number in (0, 1):
         factories.create_entry(on=new, issuer="Site", name=f"account {number}", secret=another)
     draft = held(new)
-    ids = [row.id for row in restoring.preview(new.vault, draft, at=timezone.now()).rows]
+    ids = [row.id for row in fates.preview(new.vault, draft, at=timezone.now()).rows]
     chosen = Chosen(frozenset(ids[:3]), {ids[0]: Keep.LIST, ids[1]: Keep.BACKUP})
 
     held_report = restoring.accept(new.vault, draft, chosen, at=timezone.now())
@@ -446,7 +448,7 @@ def test_report_tells_of_each_account_what_became_of_it_and_opens_as_nothing_els
     assert [entry.name for entry in new.entries] == ["account 0", "account 1", "account 2"]
     assert [entry.secret == another for entry in new.entries] == [True, False, False]
     assert [trashed.entry.secret for trashed in vaults.read(new.vault).trash] == [another]
-    for act in (restoring.preview, lambda *args, at: restoring.accept(*args, chosen, at=at)):
+    for act in (fates.preview, lambda *args, at: restoring.accept(*args, chosen, at=at)):
         with pytest.raises(DraftGone):
             act(new.vault, held_report, at=timezone.now())
 
@@ -513,31 +515,29 @@ def test_restore_that_does_not_fit_changes_nothing_and_counts_as_none() -> None:
             restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now())
 
     assert len(new.entries) == 1001
-    assert len(restoring.preview(new.vault, draft, at=timezone.now()).rows) == 1001
+    assert len(fates.preview(new.vault, draft, at=timezone.now()).rows) == 1001
 
 
 def test_without_the_server_key_nothing_is_called_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
     _, new, _ = lost_and_new()
-    for model in (Generation, Backup, RecoveryAccount):
-        model.objects.all().delete()
+    support.without_records()
     monkeypatch.setattr(objects, "server_key", lambda _kid: None)
 
-    assert [choice.is_damaged for choice in restoring.find(factories.person(), "android").every] == [False]
+    assert [choice.is_damaged for choice in searching.find(factories.person(), "android").every] == [False]
     with pytest.raises(KeyMissing):
         held(new)
 
 
 def test_newest_of_each_backup_is_looked_into_however_many_lie_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(restoring, "_LOOKED_INTO", 2)
+    monkeypatch.setattr(searching, "_LOOKED_INTO", 2)
     for number, accounts in enumerate((4, 1)):
         old = factories.enrolled(f"person{number}@example.org", name=f"Phone {number}", type="android")
         factories.backed_up(old)
         for account in range(accounts):
             factories.create_entry(on=old, name=f"account {account}")
-    for model in (Generation, Backup, RecoveryAccount):
-        model.objects.all().delete()
+    support.without_records()
 
-    found = restoring.find(factories.person(), "android")
+    found = searching.find(factories.person(), "android")
 
     assert {choice.device_name: choice.count for choice in found.newest} == {"Phone 0": 4, "Phone 1": 1}
     assert {choice.made_at for choice in found.older} == {None}
@@ -548,6 +548,6 @@ def test_backup_of_which_nothing_is_left_in_the_store_is_named() -> None:
     one = support.newest(backup)
     objects.clear(bytes(one.recovery_account.name), one.stream)
 
-    found = restoring.find(factories.person(), "android")
+    found = searching.find(factories.person(), "android")
 
     assert (found.newest, found.missing) == ((), ((one.sequence, 0),))

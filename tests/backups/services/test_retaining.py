@@ -23,8 +23,6 @@ from tests.factories import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-FAILURES = [storage.Cause.UNREACHABLE, storage.Cause.FULL, storage.Cause.READ_ONLY, storage.Cause.REFUSED]
-
 
 def add(visitor: Visitor, name: str = "new") -> None:
     factories.create_entry(on=visitor, name=name)

@@ -27,11 +27,6 @@ GRACE = timedelta(hours=24)
 OTHER = "alice.other@icloud.example"
 
 
-def streams() -> set[str]:
-    """What lies in the store, by stream."""
-    return {name.split("/")[3] for name in support.stored()}
-
-
 @pytest.mark.article("S-22")
 @pytest.mark.article("G-16")
 def test_list_is_saved_read_back_and_counted_when_it_is_turned_on(alice_phone: Visitor) -> None:
@@ -107,7 +102,7 @@ def test_new_account_is_proven_first_then_the_old_one_waits_out_its_day(alice_ph
     assert (new.vault, new.deletes_at, new.count) == (alice_phone.vault.row, None, 2)
     (former,) = finding.former(alice_phone.vault.row, at=at)
     assert (former.pk, former.deletes_at, former.count) == (old.pk, at + GRACE, 1)
-    assert (ending.expire(at + GRACE), streams()) == (1, {new.stream})
+    assert (ending.expire(at + GRACE), support.streams()) == (1, {new.stream})
     assert [backup.pk for backup in Backup.objects.filter(left_at=None)] == [new.pk]
 
 

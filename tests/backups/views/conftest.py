@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,6 @@ def own_store(settings: Any, tmp_path: Path) -> Path:
         store = {**settings.STORAGES["backups"], "OPTIONS": {"location": tmp_path / "backups", "make": True}}
         settings.STORAGES = {**settings.STORAGES, "backups": store}
     return tmp_path / "backups"
-
-
-@pytest.fixture(scope="module")
-def op() -> Iterator[FakeProvider]:
-    with FakeProvider() as op:
-        yield op
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,147 @@
+"""A saved state is opened for whoever proved its account, and held until the yes.
+
+What opens an envelope passes through here and is kept nowhere; what was in it is held sealed under the list's own key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.models import Attempt, Draft
+from accounts.services import attempts, identity, vaults, words
+from accounts.services.attempts import WORDS_OF_NETWORK, Limit
+from accounts.services.identity import Identity, Purpose
+from accounts.services.vaults import OpenVault
+from accounts.vault import keys
+from accounts.vault.errors import WrongKey
+from accounts.vault.keys import Secret
+from backups import envelope
+from backups.contents import Contents
+from backups.names import Name
+from backups.services import objects, recovery, searching
+from backups.services.searching import Choice, NotThere
+from backups.storage import NotStored
+
+WORDS_OF_RECOVERY = Limit(Attempt.Act.WORDS, 10, timedelta(hours=24))
+
+
+@dataclass(frozen=True, slots=True)
+class Opener:
+    """What a person opens a saved state with: the words as typed, or a passkey's output. Neither is kept.
+
+    `network` is where they type, as `attempts.network` has it.
+    """
+
+    words: Secret | str = field(default="", repr=False)
+    output: Secret | None = field(default=None, repr=False)
+    network: bytes = b""
+
+
+class KeyNeeded(Exception):
+    """The sign-in alone does not open it, and no key came with it."""
+
+
+class WrongWords(Exception):
+    """They open no slot of it. `left` tries are left until `until`."""
+
+    def __init__(self, left: int, until: datetime) -> None:
+        super().__init__()
+        self.left, self.until = left, until
+
+
+@sensitive_variables()
+def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bool = False, at: datetime) -> UUID:
+    """Open a saved state of a proven account and hold what is in it until the yes: 15 minutes. Spends the proof, under
+    whose number it waits from then on.
+
+    Raises NotProven, NotThere, KeyNeeded, WrongWords, WrongKey (of a passkey), TooManyTries, words.Busy, StoreFailed,
+    Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
+    """
+    person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
+    choice = searching.choice(person, vault.device.type, key)
+    contents = _opened(person, choice, opener, vault.device.type, at=at)
+    document = document_of(contents, person, choice.name, is_trial=is_trial)
+    with transaction.atomic():
+        identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
+        return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof)).id
+
+
+@sensitive_variables()
+def document_of(contents: Contents, person: Identity, name: Name, *, is_trial: bool = False) -> dict[str, Any]:
+    """What waits for the yes: the contents, whose backup it is, who is told of a restore and over whom it counts."""
+    return {
+        "v": 1,
+        "contents": json.loads(contents.to_bytes()),
+        "stream": name.stream.hex(),
+        "number": name.sequence,
+        "label": person.masked,
+        "subject": subject(person).hex(),
+        "names": [ctx.hex() for ctx in recovery.ctxs(person, contents.device_type)],
+        "trial": is_trial,
+    }
+
+
+def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:
+    """Whether what a proof was spent on still waits: the second of two clicks goes where the first led to."""
+    try:
+        draft_id = UUID(proof)
+    except ValueError:
+        return False
+    return vault.device.drafts.filter(pk=draft_id, kind=Draft.Kind.RESTORE, expires_at__gt=at).exists()
+
+
+@sensitive_variables()
+def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, *, at: datetime) -> Contents:
+    try:
+        data = objects.fetched(choice.name)
+    except NotStored:
+        raise NotThere from None
+    place, sha256 = choice.name.place, choice.sha256
+    slots = envelope.slots(data, place, objects.server_key, sha256=sha256)
+    backup_key = None
+    if slots and opener.output is not None:
+        backup_key = ("passkey", keys.backup_key_of_passkey(opener.output))
+    elif slots and opener.words:
+        backup_key = _by_words(person, data, choice, slots, opener, at=at)
+    elif slots:
+        raise KeyNeeded
+    text = envelope.read(data, place, objects.server_key, backup_key=backup_key, sha256=sha256)
+    return Contents.from_bytes(text, device_type=device_type)
+
+
+@sensitive_variables()
+def _by_words(
+    person: Identity, data: bytes, choice: Choice, slots: Sequence[envelope.Slot], opener: Opener, *, at: datetime
+) -> tuple[str, Secret]:
+    """The key that these words make. Counted before it is computed. Raises WrongWords, TooManyTries, Busy."""
+    counted = subject(person)
+    limits = [(WORDS_OF_RECOVERY, counted), *([(WORDS_OF_NETWORK, opener.network)] if opener.network else [])]
+    tried = attempts.count(limits, at=at)
+    try:
+        for slot in slots:
+            if slot.kind != envelope.WORDS:
+                continue
+            made = keys.backup_key_of_words(words.stretched(opener.words, slot.salt, slot.costs, at=at))
+            try:
+                envelope.read(data, choice.name.place, objects.server_key, backup_key=(envelope.WORDS, made))
+            except WrongKey:
+                continue
+            attempts.forget(tried)
+            return envelope.WORDS, made
+    except words.Busy:
+        attempts.forget(tried)
+        raise
+    raise WrongWords(*attempts.left(WORDS_OF_RECOVERY, counted, at=at))
+
+
+def subject(person: Identity) -> bytes:
+    """Whose tries and restores are counted: the recovery account, whoever asks."""
+    return attempts.of_identity(identity.tag(person.issuer, person.uid))

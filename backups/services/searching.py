@@ -1,0 +1,217 @@
+"""Where a saved state is: all that lies under a proven account, told by the records or by itself.
+
+What a person has not proven is told nobody: a choice that does not exist and one of somebody else are the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain, zip_longest
+
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.models import DeviceType
+from accounts.services.identity import Identity
+from accounts.vault.errors import KeyMissing, Unsupported, VaultError
+from backups import envelope
+from backups.contents import Contents
+from backups.models import Generation
+from backups.names import Name
+from backups.services import objects, recovery
+from backups.storage import NotStored
+
+logger = logging.getLogger(__name__)
+
+_LOOKED_INTO = 40  # Saved states without a record, of which so many are opened to see whose they are.
+_KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A saved state that can be chosen, as far as records or itself tell. `kinds` are the keys of which it needs one.
+
+    Without a record and without the key that opens it nothing but its number is known: `made_at` is None.
+    """
+
+    name: Name
+    made_at: datetime | None = None
+    device_name: str = ""
+    whole: int = 0
+    named: int = 0
+    checked_at: datetime | None = None
+    kinds: frozenset[str] = frozenset()
+    is_recorded: bool = False
+    is_damaged: bool = False
+    deletes_at: datetime | None = None
+    sha256: bytes | None = field(default=None, repr=False)
+
+    @property
+    def key(self) -> str:
+        """What a form calls it."""
+        return f"{self.name.stream.hex()}-{self.name.sequence:016x}"
+
+    @property
+    def count(self) -> int:
+        """Accounts in it."""
+        return self.whole + self.named
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The backups under a proven account: the newest of each, then the earlier ones.
+
+    `missing` are newest numbers that the records know and the store lacks, each with the number before it that is
+    there, 0 where none is. `elsewhere` counts the backups of other types of devices, which are closed here.
+    """
+
+    newest: tuple[Choice, ...] = ()
+    older: tuple[Choice, ...] = ()
+    missing: tuple[tuple[int, int], ...] = ()
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def every(self) -> tuple[Choice, ...]:
+        """All of them."""
+        return (*self.newest, *self.older)
+
+    @property
+    def is_unrecorded(self) -> bool:
+        """Whether the records of this server are newer than all that was found."""
+        return bool(self.newest) and not any(choice.is_recorded for choice in self.every)
+
+
+def is_key(text: str) -> bool:
+    """Whether a form could call a saved state so."""
+    return _KEY.fullmatch(text) is not None
+
+
+class NotThere(Exception):
+    """No such saved state under this account: it never was, it is gone, or it is somebody else's."""
+
+
+def find(person: Identity, device_type: str) -> Found:
+    """The backups of this type of device under a proven account. Raises StoreFailed."""
+    streams, rows = _streams(person, device_type), _rows(person, device_type)
+    found: dict[bytes, list[Choice]] = {}
+    looked_into = 0
+    # The newest of each stream come first, so that of many the newest are looked into.
+    for name in chain.from_iterable(zip_longest(*streams.values())):
+        row = rows.get((name.stream, name.sequence)) if name is not None else None
+        if name is None or _is_gone(row):
+            continue
+        if row is not None:
+            choice = _recorded(name, row)
+        else:
+            looked_into += 1
+            choice = _looked_into(name, device_type) if looked_into <= _LOOKED_INTO else Choice(name)
+        found.setdefault(name.stream, []).append(choice)
+    newest = sorted((choices[0] for choices in found.values()), key=_when, reverse=True)
+    older = sorted((choice for choices in found.values() for choice in choices[1:]), key=_when, reverse=True)
+    elsewhere = {type: len(_streams(person, type)) for type in DeviceType.values if type != device_type}
+    return Found(
+        tuple(newest),
+        tuple(older),
+        tuple(_missing(rows, streams)),
+        {type: count for type, count in elsewhere.items() if count},
+    )
+
+
+def choice(person: Identity, device_type: str, key: str) -> Choice:
+    """The saved state that a form calls by this key. Raises NotThere, StoreFailed."""
+    for name in chain.from_iterable(_streams(person, device_type).values()):
+        if Choice(name).key == key:
+            row = _rows(person, device_type).get((name.stream, name.sequence))
+            if _is_gone(row):
+                break
+            return _recorded(name, row) if row is not None else Choice(name)
+    raise NotThere
+
+
+def _is_gone(row: Generation | None) -> bool:
+    """Whether it was deleted, but for what the store has yet to let go."""
+    return row is not None and row.backup is not None and row.backup.is_gone
+
+
+def _streams(person: Identity, device_type: str) -> dict[bytes, list[Name]]:
+    """What lies there, by streams, in each the newest first: each number once, of two server keys the newer."""
+    found: dict[tuple[bytes, int], Name] = {}
+    for ctx in recovery.ctxs(person, device_type):
+        for name in objects.named(ctx):
+            there = found.get((name.stream, name.sequence))
+            if there is None or there.kid < name.kid:
+                found[name.stream, name.sequence] = name
+    streams: dict[bytes, list[Name]] = {}
+    for name in sorted(found.values(), key=lambda name: name.sequence, reverse=True):
+        streams.setdefault(name.stream, []).append(name)
+    return streams
+
+
+def _rows(person: Identity, device_type: str) -> dict[tuple[bytes, int], Generation]:
+    """What the records know of this person's saved states: of no other's, whatever stream and number those have."""
+    states = (Generation.State.PROVEN, Generation.State.DAMAGED)
+    rows = Generation.objects.filter(
+        recovery_account__name__in=recovery.ctxs(person, device_type), state__in=states
+    ).select_related("recovery_account", "backup")
+    return {(bytes.fromhex(row.stream), row.sequence): row for row in rows.defer("waiting")}
+
+
+def _recorded(name: Name, row: Generation) -> Choice:
+    return Choice(
+        name,
+        made_at=row.made_at,
+        device_name=row.device_name,
+        whole=row.whole,
+        named=row.named,
+        checked_at=row.checked_at,
+        kinds=frozenset(kind for kind, _slot in row.slots),
+        is_recorded=True,
+        is_damaged=row.state == Generation.State.DAMAGED,
+        deletes_at=row.backup.deletes_at if row.backup is not None else None,
+        sha256=bytes(row.sha256) if row.kid == name.kid else None,
+    )
+
+
+@sensitive_variables()
+def _looked_into(name: Name, device_type: str) -> Choice:
+    """What a saved state without a record says of itself; where it needs a key, which kinds of key.
+
+    One that only this server cannot open can be chosen all the same: then it is said why.
+    """
+    try:
+        data = objects.fetched(name)
+        slots = envelope.slots(data, name.place, objects.server_key)
+        if slots:
+            return Choice(name, kinds=frozenset(slot.kind for slot in slots))
+        contents = Contents.from_bytes(envelope.read(data, name.place, objects.server_key), device_type=device_type)
+    except (NotStored, VaultError) as error:
+        logger.warning("A saved state without a record does not open: %s", type(error).__name__)
+        return Choice(name, is_damaged=not isinstance(error, KeyMissing | Unsupported))
+    return Choice(
+        name,
+        made_at=datetime.fromtimestamp(contents.at, UTC),
+        device_name=contents.device_name,
+        whole=contents.whole,
+        named=contents.named,
+    )
+
+
+def _when(choice: Choice) -> tuple[float, int]:
+    return (choice.made_at.timestamp() if choice.made_at else 0.0, choice.name.sequence)
+
+
+def _missing(
+    rows: Mapping[tuple[bytes, int], Generation], streams: Mapping[bytes, Sequence[Name]]
+) -> Iterator[tuple[int, int]]:
+    """Of each stream the newest number that is known, where a store behind its records lacks it."""
+    known: dict[bytes, int] = {}
+    for (stream, sequence), row in rows.items():
+        if not _is_gone(row):
+            known[stream] = max(sequence, known.get(stream, 0))
+    for stream, sequence in known.items():
+        there = max((name.sequence for name in streams.get(stream, ())), default=0)
+        if sequence > there:
+            yield sequence, there

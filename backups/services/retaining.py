@@ -48,12 +48,13 @@ class Kept(Protocol):
 def kept(generations: Iterable[Kept], *, at: datetime) -> frozenset[object]:
     """The ids of the saved states that stay: the newest three, the newest of each of the last seven days, pinned ones.
 
-    Of two that were made by counters going on alone, one after the other, the older goes. Days are those of UTC.
+    Of two that were made by counters going on alone, by numbers next to each other, the older goes: what has become its
+    neighbour only since others went may be the last one of a day. Days are those of UTC.
     """
     stored = sorted(generations, key=lambda one: one.sequence, reverse=True)
     stay: dict[object, None] = {}
-    steps = [one for one, newer in zip(stored[1:], stored, strict=False) if one.counter_only and newer.counter_only]
-    left = [one for one in stored if one not in steps]
+    by_number = {one.sequence: one for one in stored}
+    left = [one for one in stored if not (one.counter_only and _is_step(by_number.get(one.sequence + 1)))]
     stay |= dict.fromkeys(one.pk for one in left[:NEWEST_KEPT])
     days: set[object] = set()
     for one in left:
@@ -63,6 +64,10 @@ def kept(generations: Iterable[Kept], *, at: datetime) -> frozenset[object]:
             stay[one.pk] = None
     stay |= dict.fromkeys(one.pk for one in stored if one.pinned)
     return frozenset(stay)
+
+
+def _is_step(next_one: Kept | None) -> bool:
+    return next_one is not None and next_one.counter_only
 
 
 _PRUNED = (

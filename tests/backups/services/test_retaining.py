@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import timedelta
 
 import pytest
@@ -74,6 +75,22 @@ def test_newest_three_and_one_of_each_of_seven_days_stay_and_pinned_ones() -> No
     stay = retaining.kept(made, at=now + timedelta(hours=2))
 
     assert sorted(one.sequence for one in made if one.pk in stay) == [1, 15, 18, 21, 24, 27, 30, 31, 32, 33]
+
+
+def test_what_stays_once_stays_again() -> None:
+    """Else the last state of a day would go at the second look, for a neighbour that it got by the first."""
+    now, chance, lost = timezone.now().replace(hour=12), random.Random(5), []
+    for number in range(500):
+        hours = sorted((chance.randrange(0, 9 * 24) for _ in range(chance.randrange(1, 30))), reverse=True)
+        made = [
+            Generation(sequence=index, made_at=now - timedelta(hours=ago), counter_only=chance.random() < 0.5)
+            for index, ago in enumerate(hours, start=1)
+        ]
+        stay = retaining.kept(made, at=now)
+        if retaining.kept([one for one in made if one.pk in stay], at=now) != stay:
+            lost.append(number)
+
+    assert lost == []
 
 
 def test_older_ones_go_once_a_newer_is_proven_from_the_store_too(alice_phone: Visitor) -> None:

@@ -42,7 +42,17 @@ def start(request: UserRequest) -> HttpResponse:
     """Set up this device: a person without a list begins here."""
     if devices.has_list(request.user) and request.method == "GET":
         return go(request, "accounts:list" if devices.enter(request) else "accounts:open")
-    return set_up(request, "accounts/start.html", lambda new: devices.set_up(request.user, new, at=timezone.now()))
+    return set_up(
+        request,
+        "accounts/start.html",
+        lambda new: devices.set_up(request.user, new, at=timezone.now()),
+        context={"restores": bool(then(request))},
+    )
+
+
+def then(request: UserRequest) -> dict[str, str]:
+    """What a new list is begun for, to stand in an address: to restore a backup into it; empty for nothing else."""
+    return {"then": "restore"} if request.GET.get("then") == "restore" else {}
 
 
 def set_up(

@@ -23,7 +23,7 @@ from accounts.services.devices import NewDevice
 from accounts.services.doors import Doors, NoSuchDoor
 from accounts.vault import encoding
 from accounts.vault.errors import Damaged
-from accounts.views.devices import set_up
+from accounts.views.devices import set_up, then
 
 # In the session: what the person called this browser before a door was opened; the list they said they can open.
 _NAMED = "new_device"
@@ -78,10 +78,10 @@ def lost(request: UserRequest) -> HttpResponse:
     "I can still open it" leads back to the doors, and the question is not asked again; "I cannot" to `instead`.
     """
     if devices.enter(request) is not None:
-        return go(request, RESTORE if _then(request) else "accounts:list")
+        return go(request, RESTORE if then(request) else "accounts:list")
     found = chosen(request)
     if found is None:
-        return go(request, "accounts:start")
+        return go(request, "accounts:start", query=then(request))
     listed = {"list": str(found.vault.pk)}
     if found.vault.put_aside_at is not None:
         return go(request, "accounts:open", query=listed)
@@ -89,7 +89,7 @@ def lost(request: UserRequest) -> HttpResponse:
         request.session[_OPENS] = str(found.vault.pk)
         return go(request, "accounts:open", query=listed)
     if _can_open(request, found):
-        return go(request, "accounts:separate", query=listed | _then(request))
+        return go(request, "accounts:separate", query=listed | then(request))
     return page(request, "accounts/lost.html", _former(request, found))
 
 
@@ -100,13 +100,13 @@ def separate(request: UserRequest) -> HttpResponse:
         return go(request, "accounts:list")
     found = chosen(request)
     if found is not None and request.method == "GET" and not _can_open(request, found):
-        return go(request, "accounts:lost", query={"list": str(found.vault.pk)} | _then(request))
+        return go(request, "accounts:lost", query={"list": str(found.vault.pk)} | then(request))
     return set_up(
         request,
         "accounts/separate.html",
         lambda new: devices.set_up(request.user, new, at=timezone.now(), separate=True),
         named=_named(request),
-        context=_former(request, found) if found is not None else {},
+        context=_former(request, found) if found is not None else {"restores": bool(then(request))},
     )
 
 
@@ -115,22 +115,26 @@ def separate(request: UserRequest) -> HttpResponse:
 def instead(request: UserRequest) -> HttpResponse:
     """Begin a list in place of one that cannot be opened any more, which is put aside and deleted after a time."""
     if devices.enter(request) is not None:
-        return go(request, RESTORE if _then(request) else "accounts:list")
+        return go(request, RESTORE if then(request) else "accounts:list")
     found = chosen(request)
     if found is None:
-        return go(request, "accounts:start")
+        return go(request, "accounts:start", query=then(request))
     is_another = request.GET.get("list") != str(found.vault.pk)
     is_refused = is_another if request.method == "POST" else found.vault.put_aside_at is not None
     if is_refused:
         return go(request, "accounts:open", query={"list": str(found.vault.pk)})
-    restores = bool(_then(request))
-    return set_up(
-        request,
-        "accounts/instead.html",
-        lambda new: aside.begin_instead(request.user, found.vault.pk, new, restores=restores, at=timezone.now()),
-        named=_named(request),
-        context=_former(request, found) | {"deleted_at": timezone.now() + settings.LISTS_PUT_ASIDE_FOR},
-    )
+    restores = bool(then(request))
+    try:
+        return set_up(
+            request,
+            "accounts/instead.html",
+            lambda new: aside.begin_instead(request.user, found.vault.pk, new, restores=restores, at=timezone.now()),
+            named=_named(request),
+            context=_former(request, found) | {"deleted_at": timezone.now() + settings.LISTS_PUT_ASIDE_FOR},
+        )
+    except NoSuchDoor:
+        said(request, _("That list was deleted meanwhile. Nothing was changed."), error=True)
+        return go(request, "accounts:lost", query=then(request))
 
 
 @require_http_methods(["GET", "POST"])
@@ -157,11 +161,6 @@ def put_aside(request: UserRequest) -> HttpResponse:
     return page(request, "accounts/aside.html", context)
 
 
-def _then(request: UserRequest) -> dict[str, str]:
-    """What a new list is begun for, to stand in an address: to restore a backup into it; empty for nothing else."""
-    return {"then": "restore"} if request.GET.get("then") == "restore" else {}
-
-
 def _can_open(request: UserRequest, found: Doors) -> bool:
     return bool(request.session.get(_OPENS) == str(found.vault.pk))
 
@@ -174,8 +173,8 @@ def _former(request: UserRequest, found: Doors) -> dict[str, object]:
         "vault": found.vault,
         "last": last,
         "called": last.name if last is not None else found.vault.name,
-        "restores": bool(_then(request)),
-        "own_query": f"?{urlencode({'list': str(found.vault.pk)} | _then(request))}",
+        "restores": bool(then(request)),
+        "own_query": f"?{urlencode({'list': str(found.vault.pk)} | then(request))}",
         "days": settings.LISTS_PUT_ASIDE_FOR.days,
     }
 

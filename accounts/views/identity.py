@@ -164,7 +164,8 @@ def proof(request: UserRequest, proof_id: UUID) -> HttpResponse:
             "proof": found,
             "provider": roles.name_of(found.role),
             "offer": OFFERS[Purpose(found.purpose)],
-            "for_backup": found.purpose not in (Purpose.ACCOUNT_ADD, Purpose.ACCOUNT_RETURN),
+            "for_backup": found.purpose not in (Purpose.ACCOUNT_ADD, Purpose.ACCOUNT_RETURN, Purpose.FRESH_SIGN_IN),
+            "backs_up": found.purpose in (Purpose.RECOVERY_CHOOSE, Purpose.RECOVERY_CONTINUE),
         },
     )
 

@@ -275,6 +275,17 @@ def test_landing_offers_what_the_purpose_says(alice: Visitor, roles: Roles, monk
     assert f'<a class="button button-second" href="{reverse("accounts:keys")}">Change account</a>' in page
 
 
+@pytest.mark.article("S-50")
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_sign_of_a_failed_backup_stands_by_failures_to_back_up_alone(alice: Visitor, purpose: Purpose) -> None:
+    proof = seed(alice.user, purpose=purpose)
+
+    page = alice.client.get(reverse("accounts:proof", args=[proof.pk])).content.decode()
+
+    to_back_up = purpose in (Purpose.RECOVERY_CHOOSE, Purpose.RECOVERY_CONTINUE)
+    assert ["sign-failing" in page, NOT_BACKED_UP in page] == [to_back_up, to_back_up]
+
+
 def test_another_person_than_expected_is_told_by_both_masked_labels(alice: Visitor, roles: Roles) -> None:
     roles.microsoft.person |= {"oid": "0000-bob", "preferred_username": "bob@outlook.example"}
     before = people()

@@ -200,7 +200,7 @@ def test_checklist_says_of_each_why_and_what_can_be_done(alice: Visitor) -> None
         assert f'action="{keep_of(entry)}"' in cards[entry.id]
         assert (f'href="{reverse("accounts:add-other")}?entry={entry.id}"' in cards[entry.id]) is scans
         assert "Use the recovery code that the site gave you." in cards[entry.id]
-        assert ("Ask the help desk of your organisation" in cards[entry.id]) is scans
+        assert ("Ask the help desk of your work or school" in cards[entry.id]) is scans
     assert buttons(page)[-1] == "Finish later"
     assert "Done" not in text(page)
 

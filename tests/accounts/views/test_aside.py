@@ -117,6 +117,22 @@ def test_without_a_list_or_with_one_open_nothing_is_asked(alice: Visitor, bob: V
     assert [to(bob.client.get(f"{address}?then=restore")) for address in (LOST, INSTEAD)] == [RESTORE] * 2
 
 
+def test_who_has_no_list_restores_all_the_same(alice: Visitor) -> None:
+    """ "Restore from backup" was chosen on a page of a list that is gone by now: the choice is not forgotten."""
+    query = "?then=restore"
+
+    leads = [to(alice.client.get(address + query)) for address in (LOST, INSTEAD)]
+    separate, start = (alice.client.get(address + query) for address in (SEPARATE, START))
+    begun = alice.client.post(START + query, form(then="restore"))
+
+    assert leads == [START + query] * 2
+    assert ['name="then" value="restore"' in main(page) for page in (separate, start)] == [True, True]
+    assert ["The backup is restored into it." in text(page) for page in (separate, start)] == [True, True]
+    assert buttons(start) == ["Set up this device"]
+    assert f'action="{START}{query}"' in main(start)
+    assert to(begun) == RESTORE
+
+
 # -- It cannot be opened any more -------------------------------------------------------------------------------------
 
 
@@ -168,6 +184,29 @@ def test_list_that_the_form_does_not_name_is_not_put_aside(
 
     assert [to(answer) for answer in answers] == [OPEN + listed(alice_phone)] * 4
     assert [vault.put_aside_at for vault in Vault.objects.all()] == [None, None]
+
+
+@pytest.mark.parametrize("then", [{}, {"then": "restore"}])
+def test_list_that_goes_at_that_moment_is_no_error(
+    alice_phone: Visitor, alice_elsewhere: Visitor, monkeypatch: pytest.MonkeyPatch, then: dict[str, str]
+) -> None:
+    """Its 30 days are over between the question and the yes: `tidy` deletes it just before."""
+    client, query, begin = alice_elsewhere.client, listed(alice_phone, **then), aside.begin_instead
+
+    def just_after(*of: Any, **more: Any) -> Any:
+        Vault.objects.all().delete()
+        return begin(*of, **more)
+
+    monkeypatch.setattr(aside, "begin_instead", just_after)
+    answer = client.post(INSTEAD + query, form(**then))
+    start = client.get(to(answer), follow=True)
+
+    assert to(answer) == LOST + ("?then=restore" if then else "")
+    assert [str(message) for message in start.context["messages"]] == [
+        "That list was deleted meanwhile. Nothing was changed."
+    ]
+    assert start.redirect_chain[-1][0] == START + ("?then=restore" if then else "")
+    assert Vault.objects.count() == 0
 
 
 def test_while_the_person_leaves_no_list_is_begun(alice_phone: Visitor, alice_elsewhere: Visitor) -> None:

@@ -50,6 +50,15 @@ def asking(at: datetime) -> Iterator[WriteOnce]:
         raise
 
 
+@contextmanager
+def asking_for_somebody(at: datetime) -> Iterator[WriteOnce]:
+    """The same for a person who waits. One that kept somebody waiting just now has failed already: StoreFailed."""
+    if is_silent(at):
+        raise StoreFailed(Cause.UNREACHABLE, "it did not answer a moment ago")
+    with asking(at) as store:
+        yield store
+
+
 def is_silent(at: datetime) -> bool:
     """Whether the store kept somebody waiting for nothing just now: what can wait for `tidy` does."""
     until = _silent_until.get(storage.backups())

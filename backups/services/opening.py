@@ -66,8 +66,9 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
     """
     person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
-    choice = searching.choice(person, vault.device.type, key)
-    contents = _opened(person, choice, opener, vault.device.type, at=at)
+    with objects.asking_for_somebody(at):
+        choice = searching.choice(person, vault.device.type, key)
+        contents = _opened(person, choice, opener, vault.device.type, at=at)
     document = document_of(contents, person, choice.name, is_trial=is_trial)
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)

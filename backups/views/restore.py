@@ -31,7 +31,7 @@ from accounts.vault.errors import KeyMissing, TooCostly, TooLarge, Unsupported, 
 from accounts.vault.merging import Keep
 from accounts.views.doors import relying_party
 from backups.forms import OpenForm, PasskeyForm
-from backups.services import fates, finding, opening, recovery, restoring, searching
+from backups.services import fates, finding, objects, opening, recovery, restoring, searching
 from backups.services.fates import Fate, Preview
 from backups.services.opening import KeyNeeded, Opener, WrongWords
 from backups.services.restoring import Chosen
@@ -104,7 +104,8 @@ def choose(request: VaultRequest) -> HttpResponse:
     if person is None:
         return _lost(request, proof)
     try:
-        found = searching.find(person, request.vault.device.type)
+        with objects.asking_for_somebody(timezone.now()):
+            found = searching.find(person, request.vault.device.type)
     except StoreFailed:
         return _unable(request, person, proof, Found(), _silent())
     if not found.newest:

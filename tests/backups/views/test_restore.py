@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
@@ -30,7 +31,7 @@ from accounts.vault.list import BackupKey, Protection
 from backups import storage
 from backups.models import Generation
 from backups.services import ending, objects, opening, restoring, searching
-from backups.storage import Cause
+from backups.storage import Cause, StoreFailed
 from tests import factories, proving
 from tests.backups import support
 from tests.backups.support import FaultyStore
@@ -456,6 +457,36 @@ def test_store_that_is_away_says_so_and_the_same_sign_in_serves_on(
 
     assert "The store of backups does not answer." in text(away)
     assert opened(new, proof=proof).headers["Location"].startswith("/backups/restore/")
+
+
+@pytest.mark.parametrize("step", ["find", "open"])
+def test_store_that_kept_a_person_waiting_is_not_waited_for_again(
+    old: Visitor, new: Visitor, faulty: type[FaultyStore], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    factories.backed_up(old)
+    proof = proof_of(new)
+    address = f"{CHOOSE}?proof={proof}"
+    choice = {"proof": proof, "choice": chosen_in(new.client.get(address))}
+    asked: list[str] = []
+
+    def silent(_store: FaultyStore, name: str = "") -> Any:
+        asked.append(name)
+        time.sleep(1.05)
+        raise StoreFailed(Cause.UNREACHABLE)
+
+    with monkeypatch.context() as away:
+        away.setattr(FaultyStore, "names" if step == "find" else "fetch", silent)
+        pages = [new.client.get(address) if step == "find" else new.client.post(CHOOSE, choice)]
+        pages += [new.client.get(address), new.client.post(CHOOSE, choice)]
+    began = timezone.now()
+    with time_machine.travel(began + timedelta(seconds=9)):
+        pages.append(new.client.get(address))
+    with time_machine.travel(began + timedelta(seconds=21)):
+        back = new.client.post(CHOOSE, choice)
+
+    assert len(asked) == 1
+    assert ["The store of backups does not answer." in text(page) for page in pages] == [True] * 4
+    assert back.headers["Location"].startswith("/backups/restore/")
 
 
 def test_number_that_is_missing_is_named(old: Visitor, new: Visitor) -> None:

@@ -110,6 +110,7 @@ class Backup(models.Model):
 
     saved_at = models.DateTimeField(_("last saved"), null=True)  # When the newest proven generation was made.
     checked_at = models.DateTimeField(_("last checked"), null=True)
+    restore_tried_at = models.DateTimeField(_("restore last tried"), null=True)  # By this list, up to the preview.
     whole = models.PositiveIntegerField(_("accounts with code"), default=0)
     named = models.PositiveIntegerField(_("accounts by name"), default=0)
     behind_since = models.DateTimeField(_("behind since"), null=True)  # The oldest change that is in none.

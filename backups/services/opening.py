@@ -25,6 +25,7 @@ from accounts.vault.errors import WrongKey
 from accounts.vault.keys import Secret
 from backups import envelope
 from backups.contents import Contents
+from backups.models import Backup
 from backups.names import Name
 from backups.services import objects, recovery, searching
 from backups.services.searching import Choice, NotThere
@@ -60,7 +61,7 @@ class WrongWords(Exception):
 @sensitive_variables()
 def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bool = False, at: datetime) -> UUID:
     """Open a saved state of a proven account and hold what is in it until the yes: 15 minutes. Spends the proof, under
-    whose number it waits from then on.
+    whose number it waits from then on. A try of the list's own backup is remembered by that.
 
     Raises NotProven, NotThere, KeyNeeded, WrongWords, WrongKey (of a passkey), TooManyTries, words.Busy, StoreFailed,
     Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
@@ -72,7 +73,11 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     document = document_of(contents, person, choice.name, is_trial=is_trial)
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
-        return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof)).id
+        draft = vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof))
+        if is_trial:
+            own = Backup.objects.filter(vault=vault.row, stream=choice.name.stream.hex())
+            own.filter(recovery_account__name=choice.name.ctx).update(restore_tried_at=at)
+    return draft.id
 
 
 @sensitive_variables()

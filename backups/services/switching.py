@@ -202,6 +202,7 @@ def _begin(backup: Backup, account: RecoveryAccount, device: Device, *, at: date
     backup.device_name, backup.on_at, backup.deletes_at = device.name, at, None
     backup.high_water = backup.accepted = backup.whole = backup.named = backup.behind_changes = 0
     backup.saved_at = backup.checked_at = backup.behind_since = backup.behind_told_at = backup.retry_at = None
+    backup.restore_tried_at = None
     backup.failure, backup.reference, backup.shrunk_from = "", "", None
     backup.save()
 

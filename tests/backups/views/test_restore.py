@@ -29,8 +29,8 @@ from accounts.vault.entry import Kind, Needs
 from accounts.vault.keys import Secret
 from accounts.vault.list import BackupKey, Protection
 from backups import storage
-from backups.models import Generation
-from backups.services import ending, objects, opening, restoring, searching
+from backups.models import Backup, Generation
+from backups.services import ending, objects, opening, restoring, searching, switching
 from backups.storage import Cause, StoreFailed
 from tests import factories, proving
 from tests.backups import support
@@ -288,6 +288,51 @@ def test_try_walks_up_to_the_preview_and_writes_nothing(old: Visitor, new: Visit
     assert (done.headers["Location"], new.entries) == (STATUS, ())
     assert Event.objects.filter(user=new.user).exclude(tag__startswith="proofs:").count() == events
     assert Attempt.objects.count() == 0
+
+
+def tried(visitor: Visitor, **fields: str) -> HttpResponse:
+    """A try of what is preselected, up to the preview."""
+    return visitor.client.get(opened(visitor, **{"try": "1", **fields}).headers["Location"])
+
+
+def test_card_remembers_the_day_of_a_try_of_its_own_backup(old: Visitor) -> None:
+    factories.create_words(on=old, words=WORDS)
+    backup = factories.backed_up(old, protection=Protection.KEY)
+    before, events = text(old.client.get(STATUS)), Event.objects.filter(tag__startswith="backups:").count()
+
+    refused = text(opened(old, **{"try": "1"}))
+    with_wrong = text(opened(old, **{"try": "1"}, words="six words that are not the ones"))
+    opened(old, words=WORDS)  # Of a restore up to the preview, which is no try.
+    backup.refresh_from_db()
+    untried = backup.restore_tried_at
+    with time_machine.travel(datetime(2026, 5, 3, 12, 2, tzinfo=UTC)):
+        preview = tried(old, words=WORDS)
+    with time_machine.travel(datetime(2026, 5, 5, 12, 2, tzinfo=UTC)):
+        after = text(old.client.get(STATUS))
+
+    assert "Restore tried" not in before
+    assert "This backup needs your six words. Type them." in refused
+    assert "Those are not the words of this backup." in with_wrong
+    assert untried is None
+    assert "This was a try: nothing is written." in text(preview)
+    assert "read back and compared Restore tried 3 May Holds" in after
+    assert not Attempt.objects.filter(act=Attempt.Act.RESTORE).exists()
+    assert Event.objects.filter(tag__startswith="backups:").count() == events
+
+
+def test_try_of_another_backup_or_before_another_account_is_not_that_of_this_one(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    mine = factories.backed_up(new, who=factories.person("other@outlook.example"))
+
+    tried(new)  # The lost phone's, under an account of its own.
+    mine.refresh_from_db()
+    elsewhere = mine.restore_tried_at
+    tried(new, proof=proof_of(new, who=factories.person("other@outlook.example")))
+    mine.refresh_from_db()
+    own, theirs = mine.restore_tried_at, Backup.objects.get(vault=old.vault.row).restore_tried_at
+    moved = switching.change_account(new.vault, factories.person(), Protection.SIGN_IN, at=timezone.now())
+
+    assert [elsewhere, own is None, theirs, moved.restore_tried_at] == [None, False, None, None]
 
 
 # -- What is refused, each with its sentence --------------------------------------------------------------------------

@@ -34,6 +34,7 @@ class RecoveryAccount(models.Model):
     device_type = models.CharField(_("device type"), max_length=8, choices=DeviceType)
     label = models.CharField(_("label"), max_length=64)  # Masked: a…@outlook.com.
     proven_at = models.DateTimeField(_("last proven"))
+    deleted_at = models.DateTimeField(null=True)  # When a backup that lay there was deleted last.
 
     class Meta:
         verbose_name = _("recovery account")

@@ -17,7 +17,7 @@ from accounts.services.activity import Tag
 from accounts.services.vaults import OpenVault
 from accounts.vault.list import AccountList, Protection
 from backups import storage
-from backups.models import Backup, Generation
+from backups.models import Backup, Generation, RecoveryAccount
 from backups.services import finding, making, objects, retaining
 from backups.storage import StoreFailed
 
@@ -202,6 +202,8 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
             locked.generations.all().delete()
             locked.protection, locked.retry_at = "", at + _UNDER_WAY_FOR
             locked.save(update_fields=["protection", "retry_at"])
+            if locked.saved_at is not None:
+                RecoveryAccount.objects.filter(backups=locked).update(deleted_at=at)
             activity.record(Tag.BACKUP_DELETED, user=locked.user, device=device, at=at, facts=facts)
         elif locked.retry_at is None or locked.retry_at <= at:
             locked.delete()

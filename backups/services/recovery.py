@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+
+from django.db.models import Max
 
 from accounts import roles
 from accounts.models import User
@@ -62,6 +65,25 @@ def labels(user: User, device_type: str, *, besides: Identity) -> list[str]:
     names = ctxs(besides, device_type)
     kept = RecoveryAccount.objects.filter(user=user, device_type=device_type, generations__isnull=False)
     return sorted(set(kept.exclude(name__in=names).values_list("label", flat=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What became of the backups that lay under a proven account, where none is left: `deleted_at` of the last one, or
+    that the store has yet to let one go."""
+
+    deleted_at: datetime | None = None
+    is_under_way: bool = False
+
+
+def gone(person: Identity, device_type: str) -> Gone:
+    """What the records of whoever held this account tell of backups that ended: whoever proves it learns that much."""
+    names = ctxs(person, device_type)
+    leaving = Backup.objects.filter(recovery_account__name__in=names, saved_at__isnull=False, left_at__isnull=False)
+    if leaving.exclude(protection="").exists():  # Emptied once it is deleted, and was told to be.
+        return Gone(is_under_way=True)
+    accounts = RecoveryAccount.objects.filter(name__in=names)
+    return Gone(deleted_at=accounts.aggregate(last=Max("deleted_at"))["last"])
 
 
 def is_of(account: RecoveryAccount, person: Identity, device_type: str) -> bool:

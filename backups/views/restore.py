@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import roles
 from accounts.http import VaultRequest, changing, go, network_of, page, prove, said, vault_required
+from accounts.roles import Role
 from accounts.services import attempts, identity, words
 from accounts.services.attempts import TooManyTries
 from accounts.services.identity import Identity, NotProven, Purpose
@@ -217,24 +219,33 @@ def _lost(request: VaultRequest, proof: str) -> HttpResponse:
 
 
 def _unable(request: VaultRequest, person: Identity, proof: str, found: Found, sentence: str = "") -> HttpResponse:
-    """ "Unable to recover.": no backup of this type under this account; which types there are, which account it could
-    be: of the person's own alone.
+    """ "Unable to recover.": no backup of this type under this account; what became of one that was there, which types
+    there are, which account it could be: of the person's own alone.
     """
-    type = request.vault.device.type
-    others = [role for role in roles.restore_roles(type, timezone.now()) if role != person.role]
+    type, at = request.vault.device.type, timezone.now()
+    others = [role for role in roles.restore_roles(type, at) if role != person.role]
     context = {
         "person": person,
         "proof": proof,
         "sentence": sentence,
         "found": found,
+        "gone": None if sentence or found.missing else recovery.gone(person, type),
         "device": DEVICES[type],
         "elsewhere": _elsewhere(found),
         "known": recovery.labels(request.user, type, besides=person),
-        "others": [SIGN_IN_WITH[role] for role in others],
+        "others": [(SIGN_IN_WITH[role], _kept_there(role, type, at)) for role in others],
+        "since": settings.ICLOUD_FROM,
         "trial": _is_trial(request),
         **_steps(3),
     }
     return page(request, "backups/restore_unable.html", context)
+
+
+def _kept_there(role: Role, type: str, at: datetime) -> str:
+    """When backups of a type of device are kept with a provider: "before" a date, "since" it, or at every date."""
+    if not roles.fits(role, type, at):
+        return "before"
+    return "since" if len(roles.fitting(type, at)) == 1 else ""
 
 
 def _elsewhere(found: Found) -> list[tuple[int, Any]]:

@@ -581,6 +581,89 @@ def test_one_that_is_being_deleted_says_until_when_it_can_be_restored(old: Visit
     assert restored(new).headers["Location"].startswith("/backups/restore/report/")
 
 
+# -- None there: why --------------------------------------------------------------------------------------------------
+
+
+def unable(visitor: Visitor, **fields: Any) -> str:
+    """ "Unable to recover.", as it is read after a proof."""
+    page = text(visitor.client.get(f"{CHOOSE}?proof={proof_of(visitor, **fields)}"))
+    assert "Unable to recover." in page
+    return page
+
+
+DELETED = "The backup under a…@outlook.example was deleted on 3 May 2026."
+DELETING = "The backup under a…@outlook.example is being deleted."
+
+
+def test_backup_that_was_deleted_is_told_with_its_day_to_whoever_proves_the_account(old: Visitor, new: Visitor) -> None:
+    backup, at = factories.backed_up(old), datetime(2026, 5, 3, 12, 2, tzinfo=UTC)
+    ending.off(backup, device=None, at=at - timedelta(hours=24))
+    ending.expire(at)
+    wrong = factories.person("anna@outlook.example")  # Masked they are the same.
+    computer = factories.enrolled("c@example.org", name="Firefox", type="computer")
+    both = [unable(visitor) for visitor in (old, new)]
+
+    none = "No backup is stored with alice@outlook.example for Android devices. "
+    assert [none + DELETED in page for page in both] == [True, True]
+    assert "It may lie with another provider: “Sign in with iCloud”." in unable(computer)
+    for page in (unable(old, who=wrong), unable(new, who=wrong), unable(computer)):
+        assert "deleted" not in page
+    factories.backed_up(new)
+    assert "deleted" not in text(old.client.get(f"{CHOOSE}?proof={proof_of(old)}"))
+
+
+def test_backup_that_was_never_saved_was_not_deleted_either(old: Visitor, faulty: type[FaultyStore]) -> None:
+    backup = factories.backed_up(old)
+    Backup.objects.filter(pk=backup.pk).update(saved_at=None)
+    ending.off(backup, device=None, at=timezone.now())
+    ending.expire(timezone.now() + timedelta(hours=24))
+
+    assert "deleted" not in unable(old)
+
+
+def test_backup_that_the_store_has_yet_to_let_go_is_being_deleted(
+    old: Visitor, new: Visitor, faulty: type[FaultyStore]
+) -> None:
+    backup = factories.backed_up(old)
+    ending.off(backup, device=None, at=timezone.now())
+    faulty.next("remove", *[Cause.FULL] * 9)
+    with pytest.raises(StoreFailed):
+        ending.delete_now(backup, device=None, at=timezone.now())
+
+    pages = [unable(visitor) for visitor in (old, new)]
+    FaultyStore.faults.clear()
+    ending.expire(timezone.now())
+
+    assert [DELETING in page for page in pages] == [True, True]
+    assert "is being deleted" not in unable(new)
+    assert "The backup under a…@outlook.example was deleted on" in unable(new)
+
+
+def test_iphone_is_told_which_provider_kept_its_backups_before_the_day_and_since(settings: Any) -> None:
+    settings.TIME_ZONE = "America/Lima"  # Where that day begins in the evening before.
+    iphone, wrong = (
+        factories.enrolled("ina@example.org", name="iPhone", type="ios"),
+        factories.person("i@outlook.example"),
+    )
+    settings.ICLOUD_FROM = timezone.now() + timedelta(days=1)
+    before = factories.backed_up(iphone, who=factories.person("ina@outlook.example"))
+    then = unable(iphone, who=wrong)
+    settings.ICLOUD_FROM = datetime(2025, 9, 1, tzinfo=UTC)
+
+    icloud, microsoft = unable(iphone), unable(iphone, who=wrong)
+    choose = text(iphone.client.get(f"{CHOOSE}?proof={proof_of(iphone, who=factories.person('ina@outlook.example'))}"))
+
+    of_before = "1 September 2025 backups for iOS devices were kept with another provider: “Sign in with Microsoft”."
+    assert before.recovery_account is not None
+    assert "another provider" not in then
+    assert f"Before {of_before}" in icloud
+    assert "A backup of yours for iOS devices is kept under i…@outlook.example." in icloud
+    assert "Since 1 September 2025 backups for iOS devices are kept with another provider: “Sign in with iCloud”." in (
+        microsoft
+    )
+    assert "1 backup is kept with i…@outlook.example for iOS devices." in choose
+
+
 # -- Proofs, clicks, tabs ---------------------------------------------------------------------------------------------
 
 
@@ -758,7 +841,7 @@ def test_iphone_is_offered_the_provider_of_before_too() -> None:
     none = iphone.client.get(f"{CHOOSE}?proof={proof_of(iphone)}")
 
     assert buttons(page) == ["Sign in with iCloud", "Sign in with Microsoft"]
-    assert "It may lie with another provider: “Sign in with Microsoft”." in text(none)
+    assert "were kept with another provider: “Sign in with Microsoft”." in text(none)
 
 
 def test_nearly_a_thousand_accounts_come_back_by_the_form(old: Visitor, new: Visitor) -> None:

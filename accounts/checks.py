@@ -143,4 +143,21 @@ def fresh_sign_ins_are_proved(**_: object) -> list[checks.CheckMessage]:
     ]
 
 
+@checks.register(checks.Tags.security)
+def former_issuers_are_nobodys_now(**_: object) -> list[checks.CheckMessage]:
+    """Where one still vouches for somebody, whoever has the same id at another provider would find their backups."""
+    now = {roles.way(role).issuer: role for role in roles.Role if roles.configured(role)}
+    return [
+        checks.Error(
+            f"Role {role}: {former} is no former issuer, it is that of {now[former]}.",
+            hint=f"Take it out of ROLE_{role.name}_FORMER_ISSUERS.",
+            id="accounts.E011",
+        )
+        for role in roles.Role
+        if roles.configured(role)
+        for former in roles.way(role).former
+        if former in now
+    ]
+
+
 _HTTPS = "SITE_URL=https://…"

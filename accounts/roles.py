@@ -90,7 +90,7 @@ class Way:
 
     `provider` is the id of allauth's app, `name` what people call the provider, `issuer` exact or with `{tid}`,
     `subject` the claim that names a person, `asks` what goes out beside nonce, state and PKCE; `hints` whether the
-    provider takes a `login_hint`.
+    provider takes a `login_hint`. `former` are issuers that the same provider had before, as the operator says.
     """
 
     provider: str
@@ -101,6 +101,7 @@ class Way:
     freshness: Freshness = Freshness.PROVED
     asks: Mapping[str, str] = field(default_factory=dict)
     hints: bool = True
+    former: tuple[str, ...] = ()
 
 
 class NotConfigured(LookupError):
@@ -201,6 +202,22 @@ def issuer_of(template: str, claims: Mapping[str, object]) -> str | None:
     return template.replace(TENANT, tenant)
 
 
+def issuers(way: Way, issuer: str) -> tuple[str, ...]:
+    """Under which issuers somebody may have been noted who comes from this verified one: it, then the former ones.
+
+    Those are for whoever the way's own issuer vouches for, and for nobody else; with `{tid}` of the same tenant.
+    """
+    tenant = _tenant_of(way.issuer, issuer)
+    if tenant is None:
+        return (issuer,)
+    return (issuer, *(former.replace(TENANT, tenant) for former in way.former))
+
+
+def issuers_of(role: Role | str, issuer: str) -> tuple[str, ...]:
+    """The same for a proven account of a role, or of a sign-in app."""
+    return issuers(way(role), issuer) if role in settings.WAYS else (issuer,)
+
+
 def is_of_work(issuer: object) -> bool:
     """Whether an issuer is one of work or school accounts: Microsoft's for a tenant, or the one mapped to `entra`."""
     templates = {ROLES[Role.ENTRA].issuer, *([way(Role.ENTRA).issuer] if configured(Role.ENTRA) else [])}
@@ -208,12 +225,17 @@ def is_of_work(issuer: object) -> bool:
 
 
 def _stands_for(template: str, issuer: str) -> bool:
-    before, tenant, after = template.partition(TENANT)
-    if not tenant:
-        return issuer == template
-    filled = issuer[len(before) : len(issuer) - len(after)]
-    fits = issuer == f"{before}{filled}{after}"
-    return fits and _is_tenant(filled) and filled != PERSONAL_TENANT
+    return _tenant_of(template, issuer) is not None
+
+
+def _tenant_of(template: str, issuer: str) -> str | None:
+    """The tenant by which a template is this issuer; empty for an exact one, None where it is another."""
+    before, holds_tenant, after = template.partition(TENANT)
+    if not holds_tenant:
+        return "" if issuer == template else None
+    tenant = issuer[len(before) : len(issuer) - len(after)]
+    fits = issuer == f"{before}{tenant}{after}" and _is_tenant(tenant) and tenant != PERSONAL_TENANT
+    return tenant if fits else None
 
 
 def _is_tenant(text: str) -> bool:

@@ -13,12 +13,14 @@ from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 
-from accounts.roles import MICROSOFT_HOST, PERSONAL_TENANT, ROLES, TENANT, Freshness, Role, Way
+from accounts.roles import APPLE_ISSUER, MICROSOFT_HOST, PERSONAL_TENANT, ROLES, TENANT, Freshness, Role, Way
 from authweb import env
 
 MICROSOFT_SIGN_IN, OPENID_SIGN_IN = "microsoft-sign-in", "oidc-sign-in"
 
 _MICROSOFT = f"https://{MICROSOFT_HOST}"
+_MOST_FORMER = 4
+_OF_OTHERS = (MICROSOFT_HOST, urlsplit(APPLE_ISSUER).hostname)
 # Sent to an issuer of one's own and not to Microsoft: it knows no `max_age`, and a token for 0 would be over at once.
 _ASKS, _ASKS_ITS_OWN = {"prompt": "login"}, {"prompt": "login", "max_age": "0"}
 
@@ -176,7 +178,10 @@ def _mapped(role: Role) -> _Mapped | None:
     issuer, subject = env.text(f"ROLE_{role.name}_ISSUER"), env.text(f"ROLE_{role.name}_SUBJECT")
     client_id, secret = env.text(f"ROLE_{role.name}_CLIENT_ID"), env.secret(f"ROLE_{role.name}_CLIENT_SECRET")
     name, shows = env.text(f"ROLE_{role.name}_NAME"), env.text(f"ROLE_{role.name}_FRESHNESS")
+    former = tuple(env.words(f"ROLE_{role.name}_FORMER_ISSUERS"))
     freshness = Freshness(env.one_of(f"ROLE_{role.name}_FRESHNESS", Freshness.PROVED, list(Freshness)))
+    if former and not issuer:
+        raise ImproperlyConfigured(f"{prefix}_FORMER_ISSUERS is for an issuer of your own: set {prefix}_ISSUER too.")
     native = {} if row.server else _apple()
     if native and not (issuer or subject or client_id or secret):
         own = native["client_id"].split(",")[0]
@@ -195,8 +200,22 @@ def _mapped(role: Role) -> _Mapped | None:
     if TENANT in issuer and role is not Role.ENTRA:
         raise ImproperlyConfigured(f"{prefix}_ISSUER={issuer!r}: write one issuer, without {TENANT}.")
     host = _host(f"{prefix}_ISSUER", issuer)
-    way = Way(app_id, name or host, client_id, issuer, subject or "sub", freshness, _asks(issuer))
+    _check_former(f"{prefix}_FORMER_ISSUERS", former, issuer)
+    way = Way(app_id, name or host, client_id, issuer, subject or "sub", freshness, _asks(issuer), former=former)
     return _Mapped(way, issuer.rstrip("/").replace(TENANT, "organizations"), secret)
+
+
+def _check_former(variable: str, former: tuple[str, ...], issuer: str) -> None:
+    """Raise ImproperlyConfigured where one of these cannot be where the same people were known by the same ids."""
+    if len(former) > _MOST_FORMER:
+        raise ImproperlyConfigured(f"{variable}: at most {_MOST_FORMER}, since each of them is searched each time.")
+    for one in former:
+        if _host(variable, one) in _OF_OTHERS:
+            raise ImproperlyConfigured(f"{variable}={one!r}: people have other ids there than at an issuer of yours.")
+        if one == issuer or former.count(one) > 1:
+            raise ImproperlyConfigured(f"{variable}={one!r}: that is the issuer of now, or it stands there twice.")
+        if (TENANT in one) is not (TENANT in issuer):
+            raise ImproperlyConfigured(f"{variable}={one!r}: {TENANT} stands in both issuers or in none.")
 
 
 def _proof_apps() -> list[dict[str, Any]]:

@@ -162,7 +162,8 @@ def _is_fresh(answer: Answer) -> bool:
 def _is_who_is_expected(answer: Answer) -> bool:
     if answer.expected is None:
         return True
-    known = tags(str(answer.issuer), answer.uid)
+    issuers = roles.issuers(answer.way, str(answer.issuer))
+    known = [one for issuer in issuers for one in tags(issuer, answer.uid)]
     if answer.by_name:
         said = (answer.claims.get(name) for name in ("preferred_username", "email"))
         known += [name_tag(name, kid) for name in said if isinstance(name, str) and name for kid in _kids()]

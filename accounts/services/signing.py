@@ -85,7 +85,10 @@ def checked_code(entry: Entry) -> Entry:
 
 def listed(accounts: AccountList, who: Identity | core.Identity | None) -> Entry | None:
     """The account of the list that stands for this one at its provider, whatever it is called here."""
-    return None if who is None else accounts.standing_for(who.issuer, who.uid)
+    if who is None:
+        return None
+    found = (accounts.standing_for(issuer, who.uid) for issuer in roles.issuers_of(who.role, who.issuer))
+    return next((entry for entry in found if entry is not None), None)
 
 
 def check_new(accounts: AccountList, entry: Entry) -> None:

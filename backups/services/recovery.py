@@ -28,9 +28,10 @@ def known(user: User, device_type: str, at: datetime) -> RecoveryAccount | None:
 
 
 def ctxs(person: Identity, device_type: str) -> list[bytes]:
-    """The names under which this person's backups of a device type lie, the newest first: one for each NAME key."""
-    kids = keyring.name_kids()
-    return [names.ctx(keyring.name_key(kid), person.issuer, person.uid, device_type) for kid in kids]
+    """The names under which this person's backups of a device type lie, the newest first: one for each NAME key, under
+    the issuer that was verified and then under each that the same role had before."""
+    kids, issuers = keyring.name_kids(), roles.issuers_of(person.role, person.issuer)
+    return [names.ctx(keyring.name_key(kid), one, person.uid, device_type) for one in issuers for kid in kids]
 
 
 def found(person: Identity, device_type: str, *, besides: Backup | None = None, at: datetime) -> list[objects.Found]:
@@ -41,8 +42,10 @@ def found(person: Identity, device_type: str, *, besides: Backup | None = None, 
 
 
 def account(user: User, person: Identity, device_type: str, *, at: datetime) -> RecoveryAccount:
-    """The row of a proven account: the one that is there, under whichever NAME key it was made, or a new one."""
-    there = RecoveryAccount.objects.filter(user=user, name__in=ctxs(person, device_type)).order_by("-kid").first()
+    """The row of a proven account: the one that is there, whichever NAME key or issuer made its name, or a new one."""
+    known = ctxs(person, device_type)
+    rows = RecoveryAccount.objects.filter(user=user, name__in=known)
+    there = min(rows, key=lambda row: known.index(bytes(row.name)), default=None)
     if there is not None:
         there.label, there.proven_at = person.masked[:LABEL], at
         there.save(update_fields=["label", "proven_at"])
@@ -100,9 +103,10 @@ def holds(person: Identity, backup: Backup) -> bool:
 def circle(accounts: AccountList, person: Identity) -> tuple[Entry, ...]:
     """Accounts of the list that give codes for the recovery account itself: with them it would take the list to get
     the list back."""
-    label = folded(person.label)
+    label, issuers = folded(person.label), roles.issuers_of(person.role, person.issuer)
     return tuple(
         entry
         for entry in accounts
-        if entry.secret is not None and (entry.stands_for(person.issuer, person.uid) or folded(entry.name) == label)
+        if entry.secret is not None
+        and (folded(entry.name) == label or any(entry.stands_for(issuer, person.uid) for issuer in issuers))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -331,6 +332,32 @@ def test_name_serves_no_other_purpose(alice: Visitor, roles: Roles) -> None:
     expected = identity.name_tag("alice@outlook.example")
 
     assert proven(alice, purpose=Purpose.RECOVERY_CONTINUE, expected=expected).reason == "other_identity"
+
+
+@pytest.mark.parametrize(
+    ("former", "uid", "state"),
+    [("https://old.example", "000.alice", "proven"), ("https://old.example", "000.bob", "failed")]
+    + [("https://other.example", "000.alice", "failed"), ("", "000.alice", "failed")],
+)
+def test_who_is_expected_from_a_former_issuer_of_the_role_is_known_by_the_same_id(
+    alice: Visitor, roles: Roles, settings: Any, former: str, uid: str, state: str
+) -> None:
+    way = settings.WAYS["apple"]
+    settings.WAYS = {**settings.WAYS, "apple": replace(way, former=(former,) if former else ())}
+    roles.apple.person |= {"sub": uid}
+
+    proof = proven(alice, Role.APPLE, Purpose.RECOVERY_CONTINUE, expected=tag("https://old.example", "000.alice"))
+
+    assert (proof.state, proof.reason) == (state, "" if state == "proven" else "other_identity")
+
+
+def test_former_issuer_of_another_role_is_nobody_s_here(alice: Visitor, roles: Roles, settings: Any) -> None:
+    microsoft = replace(settings.WAYS["microsoft"], former=("https://old.example",))
+    settings.WAYS = {**settings.WAYS, "microsoft": microsoft}
+
+    proof = proven(alice, Role.APPLE, Purpose.RECOVERY_CONTINUE, expected=tag("https://old.example", "000.alice"))
+
+    assert proof.reason == "other_identity"
 
 
 @pytest.mark.article("S-62")

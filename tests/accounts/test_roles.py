@@ -127,3 +127,43 @@ def test_issuer_of_work_is_known(every: None, settings: Any) -> None:
     }
 
     assert {issuer: roles.is_of_work(issuer) for issuer in issuers} == issuers
+
+
+# -- Former issuers ---------------------------------------------------------------------------------------------------
+
+NOW, OLD, OLDER = "https://id.example/realms/a", "https://old.example/realms/a", "https://older.example"
+
+
+def own(issuer: str, *former: str, role: str = "microsoft") -> Way:
+    return Way(f"{role}-proof", role, "id", issuer, "sub", former=former)
+
+
+def test_former_issuers_are_for_who_comes_from_the_role_s_own_issuer(settings: Any) -> None:
+    settings.WAYS = {"microsoft": own(NOW, OLD, OLDER), "apple": own("https://apple.example", role="apple")}
+
+    assert roles.issuers_of(M, NOW) == (NOW, OLD, OLDER)
+    for role, issuer in ((A, NOW), (A, "https://apple.example"), (M, OLD), (M, f"{NOW}/"), (E, NOW), ("other", NOW)):
+        assert roles.issuers_of(role, issuer) == (issuer,)
+
+
+def test_former_issuer_of_a_tenant_is_of_the_same_tenant() -> None:
+    way = own("https://id.example/{tid}/v2.0", "https://old.example/{tid}")
+
+    found = [roles.issuers(way, f"https://id.example/{tenant}/v2.0") for tenant in (TENANT, PERSONAL, "x")]
+
+    assert found[0] == (f"https://id.example/{TENANT}/v2.0", f"https://old.example/{TENANT}")
+    assert [len(one) for one in found] == [2, 1, 1]
+
+
+def test_former_issuer_that_vouches_for_somebody_still_is_named(settings: Any) -> None:
+    settings.WAYS = {"microsoft": own(NOW, OLD), "apple": own(OLDER, role="apple")}
+    whole = checks.former_issuers_are_nobodys_now()
+    settings.WAYS = {"microsoft": own(NOW, OLD, OLDER), "apple": own(OLDER, role="apple")}
+
+    (found,) = checks.former_issuers_are_nobodys_now()
+
+    assert whole == []
+    assert (found.id, found.msg) == (
+        "accounts.E011",
+        f"Role microsoft: {OLDER} is no former issuer, it is that of apple.",
+    )

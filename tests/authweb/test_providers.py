@@ -181,6 +181,17 @@ def test_sign_in_has_a_way_for_signing_in_again(configured):
     assert [ways[name].asks.get("max_age") for name in ("microsoft-sign-in", "oidc-sign-in")] == [None, "0"]
 
 
+OLD, OLDER = "https://auth.example.org/realms/home", "https://keycloak.example.org/auth/realms/home"
+
+
+def test_former_issuers_are_those_of_one_role(configured):
+    configured(**role("MICROSOFT", ISSUER=HOME, FORMER_ISSUERS=f"{OLD}, {OLDER}"), **role("APPLE", ISSUER=HOME))
+    ways = providers.ways()
+
+    assert [ways[name].former for name in ("microsoft", "apple")] == [(OLD, OLDER), ()]
+    assert ways["microsoft"].issuer == HOME
+
+
 HALVES = {
     "ROLE_MICROSOFT_CLIENT_ID": {"ROLE_MICROSOFT_CLIENT_SECRET": "secret"},
     "ROLE_MICROSOFT_CLIENT_SECRET": {"ROLE_MICROSOFT_CLIENT_ID": "id"},
@@ -209,6 +220,25 @@ WRONG = {
     "ROLE_APPLE_ISSUER=.*https is required": role("APPLE", ISSUER="http://id.example.org"),
     "ROLE_ENTRA_ISSUER=.*https is required": role("ENTRA", ISSUER="http://127.0.0.1:9/{tid}"),
     "ROLE_ENTRA_ISSUER=.*write the issuer": role("ENTRA", ISSUER="id.example.org"),
+    "ROLE_MICROSOFT_FORMER_ISSUERS is for an issuer of your own": role("MICROSOFT", FORMER_ISSUERS=OLD),
+    "ROLE_APPLE_FORMER_ISSUERS is for an issuer of your own": {**APPLE, "ROLE_APPLE_FORMER_ISSUERS": OLD},
+    "ROLE_ENTRA_FORMER_ISSUERS is for an issuer of your own": {"ROLE_ENTRA_FORMER_ISSUERS": OLD},
+    **{
+        f"ROLE_MICROSOFT_FORMER_ISSUERS{said}": role("MICROSOFT", ISSUER=HOME, FORMER_ISSUERS=former)
+        for said, former in {
+            "='http://auth.example.org': https is required": "http://auth.example.org",
+            "='auth.example.org': write the issuer": "auth.example.org",
+            f"='{PERSONAL}': people have other ids there": PERSONAL,
+            "='https://appleid.apple.com': people have other": f"{OLD},https://appleid.apple.com",
+            f"='{HOME}': that is the issuer of now": HOME,
+            f"='{OLD}': .*it stands there twice": f"{OLD},{OLD}",
+            ".*: {tid} stands in both": "https://auth.example.org/{tid}/v2.0",
+            ": at most 4": ",".join(f"{OLD}{number}" for number in range(5)),
+        }.items()
+    },
+    "ROLE_ENTRA_FORMER_ISSUERS.*: {tid} stands in both": role(
+        "ENTRA", ISSUER="https://id.example.org/{tid}", FORMER_ISSUERS=OLD
+    ),
 }
 
 

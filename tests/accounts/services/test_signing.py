@@ -110,6 +110,21 @@ def test_one_identity_is_added_once_whatever_it_is_called(alice_phone: Visitor) 
     assert signing.look(alice_phone.vault, again, at=at).uid == who.uid  # It was not used up for nothing.
 
 
+def test_account_known_by_a_former_issuer_is_not_added_twice(alice_phone: Visitor, settings: Any) -> None:
+    before, now = person("before@outlook.example"), replace(person(), uid="uid-of-before@outlook.example")
+    now = replace(now, issuer="https://new.example")
+    there = create_entry(on=alice_phone, kind=Kind.PERSONAL_PASSWORDLESS, secret=None, identity=stands_for(before))
+    way = settings.WAYS["microsoft"]
+    settings.WAYS = {**settings.WAYS, "microsoft": replace(way, issuer=now.issuer, former=(before.issuer,))}
+
+    with pytest.raises(AlreadyListed) as refused:
+        signing.add(alice_phone.vault, signed_in(alice_phone, now), at=timezone.now())
+    signing.add(alice_phone.vault, signed_in(alice_phone, replace(now, uid="another")), at=timezone.now())
+
+    assert refused.value.entry.id == there.id
+    assert len(alice_phone.entries) == 2
+
+
 def test_people_of_one_name_stand_beside_each_other(alice_phone: Visitor) -> None:
     one = person("alice")
     for who in (one, replace(one, uid="another")):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from accounts.roles import Role, Way
 from accounts.services import vaults
+from accounts.services.identity import Identity, Purpose
 from accounts.vault.entry import Identity as EntryIdentity
 from accounts.vault.list import Protection
 from backups import storage
 from backups.models import Generation
-from backups.services import recovery, switching
+from backups.services import fates, opening, recovery, searching, switching
 from backups.services.objects import Found
 from tests import factories
 from tests.backups import support
@@ -79,3 +83,77 @@ def test_known_account_is_the_one_proven_last_that_fits(alice_phone: Visitor) ->
     assert known is not None
     assert (known.label, bytes(known.name)) == ("a…@icloud.example", recovery.ctxs(person(OTHER), "ios")[0])
     assert recovery.known(alice_phone.user, "android", at) is None
+
+
+# -- An issuer that moved ---------------------------------------------------------------------------------------------
+
+NOW, BEFORE = "https://id.example/realms/home", "https://old.example/realms/home"
+
+
+def moved(settings: Any, *, role: Role = Role.APPLE, former: tuple[str, ...] = (BEFORE,)) -> None:
+    """The operator's own provider has another address by now, and its role names the former one."""
+    way = Way(f"{role}-proof", "Home", "authweb", NOW, "sub", former=former)
+    settings.WAYS = {**settings.WAYS, role.value: way}
+
+
+def at_issuer(issuer: str, *, uid: str = "the same", role: Role = Role.APPLE) -> Identity:
+    return replace(person(role=role), issuer=issuer, uid=uid)
+
+
+@pytest.mark.parametrize("loss", ["none", "database"])
+def test_backup_made_before_the_issuer_moved_is_found_by_the_same_id(
+    alice_phone: Visitor, settings: Any, loss: str
+) -> None:
+    factories.create_entry(on=alice_phone, issuer="GitHub")
+    backup = switching.turn_on(alice_phone.vault, at_issuer(BEFORE), Protection.SIGN_IN, at=timezone.now())
+    if loss == "database":
+        support.without_records()
+    none = searching.find(at_issuer(NOW), "ios").every
+
+    moved(settings)
+    (found,) = searching.find(at_issuer(NOW), "ios").every
+    proof = factories.proven(alice_phone, purpose=Purpose.RESTORE, who=at_issuer(NOW))
+    draft = opening.hold(alice_phone.vault, proof, found.key, opening.Opener(), at=timezone.now())
+    rows = fates.preview(alice_phone.vault, draft, at=timezone.now()).rows
+
+    assert none == ()
+    assert (found.name.stream.hex(), [row.issuer for row in rows]) == (backup.stream, ["GitHub"])
+    assert bytes(found.name.ctx) not in recovery.ctxs(replace(at_issuer(NOW), role=Role.MICROSOFT), "ios")
+
+
+def test_former_issuer_is_searched_for_nobody_else(alice_phone: Visitor, settings: Any) -> None:
+    """Not for another id, another role, another issuer that this one's role does not name, nor where none is named."""
+    switching.turn_on(alice_phone.vault, at_issuer(BEFORE), Protection.SIGN_IN, at=timezone.now())
+    moved(settings)
+    another = own = "https://another.example"
+    settings.WAYS = {**settings.WAYS, "microsoft": Way("microsoft-proof", "Other", "authweb", own, "sub")}
+    strangers = [
+        at_issuer(NOW, uid="somebody else"),
+        at_issuer(NOW, role=Role.MICROSOFT),
+        at_issuer(own, role=Role.MICROSOFT),
+        at_issuer(another),
+    ]
+    found = [searching.find(who, "ios").every for who in strangers]
+    moved(settings, former=())
+    found.append(searching.find(at_issuer(NOW), "ios").every)
+    moved(settings, former=("https://older.example",))
+    found.append(searching.find(at_issuer(NOW), "ios").every)
+
+    assert found == [()] * 6
+
+
+def test_account_is_the_same_one_after_its_issuer_moved(alice_phone: Visitor, settings: Any) -> None:
+    at = timezone.now()
+    backup = switching.turn_on(alice_phone.vault, at_issuer(BEFORE), Protection.SIGN_IN, at=at)
+    other = factories.enrolled("bob@example.org", name="Bob's phone", type="ios")
+    moved(settings)
+
+    theirs = switching.turn_on(other.vault, at_issuer(NOW), Protection.SIGN_IN, at=at)
+    again = recovery.account(alice_phone.user, at_issuer(NOW), "ios", at=at)
+    new = bytes(theirs.recovery_account.name) if theirs.recovery_account else b""
+
+    assert again == backup.recovery_account
+    assert recovery.holds(at_issuer(NOW), backup)
+    assert new == recovery.ctxs(at_issuer(NOW), "ios")[0] != bytes(again.name)
+    by_identity = factories.create_entry(on=alice_phone, identity=EntryIdentity("apple", BEFORE, "the same"))
+    assert recovery.circle(vaults.read(alice_phone.vault), at_issuer(NOW)) == (by_identity,)

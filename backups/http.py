@@ -45,7 +45,7 @@ def enters(view: View) -> View:
 
 
 def meant(request: BackupRequest) -> Backup | None:
-    """The backup that `backup` of the request names, or the one of the list that is open here, or the only one.
+    """The backup that `backup` of the request names, or the one of the list that is open here, or the first one.
 
     None where there is none. Raises Http404 for another person's.
     """
@@ -58,13 +58,14 @@ def meant(request: BackupRequest) -> Backup | None:
     if request.vault is not None:
         backup = finding.of(request.vault.row)
         return backup if backup is not None and backup.stream else None
-    every = finding.every(request.user)
-    return every[0] if every else None
+    return next((one for one in finding.every(request.user) if not one.is_earlier), None)
 
 
 def is_of(backup: Backup, vault: OpenVault | None) -> bool:
-    """Whether the list that is open here is the one of a backup, now or formerly."""
-    return vault is not None and vault.row.pk in (backup.vault_id, backup.former_of_id)
+    """Whether the list that is open here is the one of a backup, now or formerly, or the one that it passed to."""
+    if vault is None:
+        return False
+    return vault.row.pk in (backup.vault_id, backup.former_of_id, backup.passes_to_id if backup.is_earlier else None)
 
 
 def problem(request: HttpRequest, error: NotKept) -> HttpResponse:

@@ -88,6 +88,7 @@ class Backup(models.Model):
 
     Off: no stream. In play: `vault` and a stream. On its way out: `deletes_at`, and `former_of` in place of `vault`
     where another recovery account has taken its place meanwhile. Gone: a former one with `left_at`, whose objects go.
+    Earlier: its own list is no more, and it waits for `passes_to`, the list that was restored from its account.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -95,6 +96,7 @@ class Backup(models.Model):
     user = models.ForeignKey(User, models.RESTRICT, related_name="backups", verbose_name=_("user"))
     vault = models.OneToOneField(Vault, models.SET_NULL, null=True, related_name="backup")
     former_of = models.ForeignKey(Vault, models.SET_NULL, null=True, related_name="former_backups")
+    passes_to = models.ForeignKey(Vault, models.SET_NULL, null=True, related_name="earlier_backups")
     recovery_account = models.ForeignKey(
         RecoveryAccount, models.RESTRICT, null=True, related_name="backups", verbose_name=_("recovery account")
     )
@@ -141,7 +143,17 @@ class Backup(models.Model):
     @property
     def is_on(self) -> bool:
         """Whether changes of the list go to it."""
+        return self.vault_id is not None and self.is_kept
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether nobody has said that it be deleted."""
         return bool(self.stream) and self.deletes_at is None
+
+    @property
+    def is_earlier(self) -> bool:
+        """Whether its own list is no more."""
+        return self.vault_id is None and self.former_of_id is None and not self.is_gone
 
     @property
     def is_gone(self) -> bool:

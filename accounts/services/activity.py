@@ -86,6 +86,7 @@ class Tag(StrEnum):
     PERSON_STAYS = "people:person:stays"
     BACKUP_ON = "backups:backup:on"
     BACKUP_OFF = "backups:backup:off"
+    BACKUP_EARLIER_OFF = "backups:earlier:off"
     BACKUP_KEPT = "backups:backup:kept"
     BACKUP_MOVED = "backups:backup:moved"
     BACKUP_PROTECTED = "backups:backup:protected"
@@ -194,6 +195,7 @@ TAGS: Mapping[Tag, Line] = {
         mailed=True,
         shown=True,
     ),
+    Tag.BACKUP_EARLIER_OFF: Line(_("An earlier backup under %(account)s will be deleted."), "backups", mailed=True),
     Tag.BACKUP_KEPT: Line(_("The backup under %(account)s is kept: deleting it was undone."), "backups", mailed=True),
     Tag.BACKUP_MOVED: Line(_("The backup was moved to %(account)s."), "backups", mailed=True, shown=True),
     Tag.BACKUP_PROTECTED: Line(_("What opens the backup was changed."), "backups", shown=True),

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import Device, Vault
 from accounts.services import activity
@@ -42,8 +42,16 @@ def off(backup: Backup, *, device: Device | None, at: datetime) -> Backup:
         if row.deletes_at is None:
             row.deletes_at = at + settings.BACKUP_GRACE
             row.save(update_fields=["deletes_at"])
-            activity.record(Tag.BACKUP_OFF, user=row.user, device=device, at=at, facts=_until(row))
+            going_along(row).filter(deletes_at=None).update(deletes_at=row.deletes_at)
+            tag = Tag.BACKUP_EARLIER_OFF if row.is_earlier else Tag.BACKUP_OFF
+            activity.record(tag, user=row.user, device=device, at=at, facts=_until(row))
     return row
+
+
+def going_along(row: Backup) -> QuerySet[Backup]:
+    """Earlier backups that go when that of the list goes, and come back with it."""
+    earlier = Backup.objects.filter(passes_to=row.vault_id, vault=None, former_of=None, left_at=None)
+    return earlier.exclude(stream="") if row.vault_id is not None else earlier.none()
 
 
 def _until(row: Backup) -> dict[str, object]:
@@ -68,6 +76,7 @@ def undo(backup: Backup, *, device: Device | None, at: datetime, vault: OpenVaul
         if row.former_of_id is not None:
             _give_way(row.former_of_id, device=device, at=at)
             row.vault_id, row.former_of = row.former_of_id, None
+        going_along(row).filter(deletes_at=row.deletes_at).update(deletes_at=None)
         row.deletes_at = None
         row.save(update_fields=["vault", "former_of", "deletes_at"])
         activity.record(Tag.BACKUP_KEPT, user=row.user, device=device, at=at, facts=finding.account_fact(row))

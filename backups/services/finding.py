@@ -42,18 +42,24 @@ def by_id(user: User, backup_id: UUID | str) -> Backup:
 
 
 def every(user: User) -> list[Backup]:
-    """The backups of a person that are kept, of all their lists: those in play first, then the newest."""
-    kept = Backup.objects.filter(user=user).exclude(stream="").exclude(saved_at=None, deletes_at__isnull=False)
+    """The backups of a person that are kept, of all their lists: those in play first, earlier ones last."""
+    kept = Backup.objects.filter(user=user).exclude(stream="")
+    kept = kept.exclude(saved_at=None, deletes_at__isnull=False, passes_to=None)
     kept = kept.filter(left_at=None)  # Those are gone, but for what the store has yet to let go.
-    return list(
-        kept.select_related("recovery_account", "vault").order_by(F("deletes_at").asc(nulls_first=True), "-on_at")
-    )
+    kept = kept.select_related("recovery_account", "vault").order_by(F("deletes_at").asc(nulls_first=True), "-on_at")
+    return sorted(kept, key=lambda one: one.is_earlier)
 
 
 def former(vault: Vault, *, at: datetime) -> list[Backup]:
     """Backups of a list under former recovery accounts, in their time of Undo, the newest first."""
     left = vault.former_backups.exclude(saved_at=None).filter(deletes_at__gt=at)
     return list(left.select_related("recovery_account").order_by("-deletes_at"))
+
+
+def earlier(vault: Vault) -> list[Backup]:
+    """Backups whose own list is no more and that passed to this one, the newest first; also those on their way out."""
+    passed = vault.earlier_backups.filter(vault=None, former_of=None, left_at=None).exclude(stream="")
+    return list(passed.select_related("recovery_account").order_by(F("saved_at").desc(nulls_last=True), "-on_at"))
 
 
 def needs_key(vault: Vault) -> bool:
@@ -71,7 +77,7 @@ def locked(vault: OpenVault) -> Vault:
 
 def lock(backup: Backup) -> None:
     """Lock the list that a backup is of, now or formerly, where there is one."""
-    of_list = backup.vault_id or backup.former_of_id
+    of_list = backup.vault_id or backup.former_of_id or backup.passes_to_id
     if of_list is not None:
         Vault.objects.select_for_update().filter(pk=of_list).first()
 

@@ -301,6 +301,7 @@ def read_again(at: datetime) -> int:
 def tell_who_is_behind(at: datetime) -> int:
     """Mail each person once whose backup has been behind for a week. Returns how many."""
     late = Backup.objects.filter(behind_since__lte=at - BEHIND_TOLD_AFTER, behind_told_at=None, deletes_at=None)
+    late = late.exclude(vault=None)  # Of a list that is gone nothing is missing any more.
     told = 0
     for backup in late.select_related("user", "recovery_account"):
         with transaction.atomic():

@@ -6,7 +6,7 @@ What opens an envelope passes through here and is kept nowhere; what was in it i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ from backups import envelope
 from backups.contents import Contents
 from backups.models import Backup
 from backups.names import Name
-from backups.services import objects, recovery, searching
+from backups.services import objects, searching
 from backups.services.searching import Choice, NotThere
 from backups.storage import NotStored
 
@@ -82,17 +82,23 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
 
 @sensitive_variables()
 def document_of(contents: Contents, person: Identity, name: Name, *, is_trial: bool = False) -> dict[str, Any]:
-    """What waits for the yes: the contents, whose backup it is, who is told of a restore and over whom it counts."""
+    """What waits for the yes: the contents, which saved state they are of, and whose backup it is."""
+    who = [str(person.role), person.issuer, person.uid, person.label, person.signed_in_at.isoformat()]
     return {
         "v": 1,
         "contents": json.loads(contents.to_bytes()),
         "stream": name.stream.hex(),
         "number": name.sequence,
-        "label": person.masked,
-        "subject": subject(person).hex(),
-        "names": [ctx.hex() for ctx in recovery.ctxs(person, contents.device_type)],
+        "person": who,
         "trial": is_trial,
     }
+
+
+@sensitive_variables()
+def person_of(document: Mapping[str, Any]) -> Identity:
+    """Whose backup waits, as it was proven."""
+    role, issuer, uid, label, signed_in_at = document["person"]
+    return Identity(role, issuer, uid, label, datetime.fromisoformat(signed_in_at))
 
 
 def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:

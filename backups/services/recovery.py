@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from accounts import roles
-from accounts.models import User
+from accounts.models import User, Vault
 from accounts.services import identity, keyring
 from accounts.services.identity import Identity
 from accounts.vault.entry import Entry, folded
@@ -30,31 +30,53 @@ def known(user: User, device_type: str, at: datetime) -> RecoveryAccount | None:
 def ctxs(person: Identity, device_type: str) -> list[bytes]:
     """The names under which this person's backups of a device type lie, the newest first: one for each NAME key, under
     the issuer that was verified and then under each that the same role had before."""
+    return list(_made_by(person, device_type))
+
+
+def _made_by(person: Identity, device_type: str) -> dict[bytes, tuple[int, str]]:
+    """The same, each with the number of its NAME key and its issuer."""
     kids, issuers = keyring.name_kids(), roles.issuers_of(person.role, person.issuer)
-    return [names.ctx(keyring.name_key(kid), one, person.uid, device_type) for one in issuers for kid in kids]
+    return {
+        names.ctx(keyring.name_key(kid), issuer, person.uid, device_type): (kid, issuer)
+        for issuer in issuers
+        for kid in kids
+    }
 
 
-def found(person: Identity, device_type: str, *, besides: Backup | None = None, at: datetime) -> list[objects.Found]:
-    """The backups that lie under a proven account already, but for the list's own. Raises StoreFailed."""
-    own = besides.stream if besides is not None else ""
+def found(person: Identity, device_type: str, *, besides: Vault | None = None, at: datetime) -> list[objects.Found]:
+    """The backups that lie under a proven account already, but for the list's own, and those that it was restored from.
+
+    Raises StoreFailed.
+    """
     with objects.asking(at):
-        return [one for one in objects.found(ctxs(person, device_type)) if one.stream != own]
+        there = objects.found(ctxs(person, device_type))
+    if besides is None:
+        return there
+    of_list = Backup.objects.filter(Q(vault=besides) | Q(passes_to=besides))
+    own = set(of_list.values_list("stream", flat=True))
+    return [one for one in there if one.stream not in own]
 
 
-def account(user: User, person: Identity, device_type: str, *, at: datetime) -> RecoveryAccount:
-    """The row of a proven account: the one that is there, whichever NAME key or issuer made its name, or a new one."""
-    known = ctxs(person, device_type)
+def account(
+    user: User, person: Identity, device_type: str, *, ctx: bytes | None = None, at: datetime
+) -> RecoveryAccount:
+    """The row of a proven account: the one that is there, whichever NAME key or issuer made its name, or a new one.
+
+    With one of its `ctxs`, the row of just that name. KeyError for a name of somebody else.
+    """
+    made_by = _made_by(person, device_type)
+    known = list(made_by) if ctx is None else [ctx]
     rows = RecoveryAccount.objects.filter(user=user, name__in=known)
     there = min(rows, key=lambda row: known.index(bytes(row.name)), default=None)
     if there is not None:
         there.label, there.proven_at = person.masked[:LABEL], at
         there.save(update_fields=["label", "proven_at"])
         return there
-    kid = keyring.name_kids()[0]
+    kid, issuer = made_by[known[0]]
     return RecoveryAccount.objects.create(
         user=user,
-        name=names.ctx(keyring.name_key(kid), person.issuer, person.uid, device_type),
-        tag=identity.tag(person.issuer, person.uid, kid),
+        name=known[0],
+        tag=identity.tag(issuer, person.uid, kid),
         kid=kid,
         role=str(person.role),
         device_type=device_type,

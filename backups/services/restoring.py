@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID, uuid5
 
 from django.conf import settings
@@ -16,6 +15,7 @@ from accounts.models import Attempt, Draft
 from accounts.services import activity, aside, attempts, vaults
 from accounts.services.activity import Tag
 from accounts.services.attempts import Limit
+from accounts.services.identity import Identity
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys, merging
 from accounts.vault.entry import Entry, Needs, folded
@@ -23,7 +23,7 @@ from accounts.vault.list import AccountList
 from accounts.vault.merging import Keep
 from backups.contents import Contents
 from backups.models import RecoveryAccount
-from backups.services import fates
+from backups.services import adopting, fates, opening, recovery
 from backups.services.fates import RESTORED, WAITING, Fate, Row, moment
 
 RESTORES = Limit(Attempt.Act.RESTORE, 3, timedelta(hours=24))
@@ -62,9 +62,13 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     entries = [entry for entry in contents.entries if entry.id in wanted]
     if not entries:
         raise NothingChosen
-    tried = attempts.count([(RESTORES, bytes.fromhex(document["subject"]))], at=at)
+    person = opening.person_of(document)
+    earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
+    tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
     try:
-        changed, report_id = _merged(vault, draft_id, document, contents, entries, rows, chosen.keeps, at=at)
+        with transaction.atomic():
+            changed, report_id = _merged(vault, draft_id, person, contents, entries, rows, chosen.keeps, at=at)
+            adopting.adopt(vault, person, earlier, at=at)
     except BaseException:
         attempts.forget(tried)
         raise
@@ -86,7 +90,7 @@ def _wanted(row: Row, chosen: Chosen) -> Row:
 def _merged(
     vault: OpenVault,
     draft_id: UUID,
-    document: Mapping[str, Any],
+    person: Identity,
     contents: Contents,
     entries: Sequence[Entry],
     rows: Sequence[Row],
@@ -94,7 +98,7 @@ def _merged(
     *,
     at: datetime,
 ) -> tuple[bool, UUID]:
-    """The one transaction: the draft is used up, the list changed, everybody told, the report held."""
+    """In the one transaction: the draft is used up, the list changed, everybody told, the report held."""
     reference, before = activity.new_reference(), []
 
     def merged(accounts: AccountList) -> AccountList:
@@ -103,39 +107,38 @@ def _merged(
             accounts, entries, made_at=contents.at, at=vaults.seconds(at), new_id=keys.new_id, keeps=keeps
         )
 
-    with transaction.atomic():
-        vaults.use(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
-        facts = {
-            "count": sum(row.fate in RESTORED and not row.waits for row in rows),
-            "all": len(contents.entries),
-            "account": document["label"],
-            "draft": str(draft_id),
-        }
-        after = vaults.change(vault, merged, tag=Tag.RESTORED, at=at, facts=facts, reference=reference)
-        changed = after is not before[-1]
-        if changed:
-            aside.put_aside(vault.user, but=vault.row, at=at, by=vault.device)  # Where this list is in its place.
-            _tell_others(vault, document, at=at)
-        report = {
-            "v": 1,
-            "of": len(contents.entries),
-            "device": contents.device_name,
-            "made": contents.at,
-            "done": vaults.seconds(at),
-            "reference": reference if changed else "",
-            "state": vault.row.version if changed else 0,
-            "rows": [[row.issuer, row.name, row.kind, row.fate.value, row.sentence, row.has_code] for row in rows],
-        }
-        report_id = report_of(draft_id)
-        vaults.hold(vault, {"report": report}, kind=Draft.Kind.RESTORE, at=at, id=report_id)
-        return changed, report_id
+    vaults.use(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)
+    facts = {
+        "count": sum(row.fate in RESTORED and not row.waits for row in rows),
+        "all": len(contents.entries),
+        "account": person.masked,
+        "draft": str(draft_id),
+    }
+    after = vaults.change(vault, merged, tag=Tag.RESTORED, at=at, facts=facts, reference=reference)
+    changed = after is not before[-1]
+    if changed:
+        aside.put_aside(vault.user, but=vault.row, at=at, by=vault.device)  # Where this list is in its place.
+        _tell_others(vault, person, at=at)
+    report = {
+        "v": 1,
+        "of": len(contents.entries),
+        "device": contents.device_name,
+        "made": contents.at,
+        "done": vaults.seconds(at),
+        "reference": reference if changed else "",
+        "state": vault.row.version if changed else 0,
+        "rows": [[row.issuer, row.name, row.kind, row.fate.value, row.sentence, row.has_code] for row in rows],
+    }
+    report_id = report_of(draft_id)
+    vaults.hold(vault, {"report": report}, kind=Draft.Kind.RESTORE, at=at, id=report_id)
+    return changed, report_id
 
 
-def _tell_others(vault: OpenVault, document: Mapping[str, Any], *, at: datetime) -> None:
+def _tell_others(vault: OpenVault, person: Identity, *, at: datetime) -> None:
     """Whoever else holds this recovery account, by mail and on each device. The person's own line tells themselves."""
-    names = [bytes.fromhex(name) for name in document["names"]]
+    names = recovery.ctxs(person, vault.device.type)
     holders = RecoveryAccount.objects.filter(name__in=names).exclude(user=vault.user).select_related("user")
-    facts = {"account": document["label"], "asked": vault.device.name}
+    facts = {"account": person.masked, "asked": vault.device.name}
     for holder in {one.user_id: one.user for one in holders}.values():
         activity.record(Tag.RESTORED_BY_ANOTHER, user=holder, at=at, facts=facts)
 

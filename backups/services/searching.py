@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -19,7 +19,7 @@ from accounts.services.identity import Identity
 from accounts.vault.errors import KeyMissing, Unsupported, VaultError
 from backups import envelope
 from backups.contents import Contents
-from backups.models import Generation
+from backups.models import Backup, Generation
 from backups.names import Name
 from backups.services import objects, recovery
 from backups.storage import NotStored
@@ -129,6 +129,16 @@ def choice(person: Identity, device_type: str, key: str) -> Choice:
                 break
             return _recorded(name, row) if row is not None else Choice(name)
     raise NotThere
+
+
+def unrecorded(person: Identity, device_type: str) -> Iterator[Choice]:
+    """The newest saved state that this server made of each backup no row tells of, whoever's. Raises StoreFailed."""
+    streams = _streams(person, device_type)
+    known = set(Backup.objects.filter(stream__in=[one.hex() for one in streams]).values_list("stream", flat=True))
+    for stream, names in streams.items():
+        looked_into = (_looked_into(name, device_type) for name in names[:_LOOKED_INTO] if stream.hex() not in known)
+        # One whose server key is missing may be anybody's: a name alone proves nothing.
+        yield from islice((one for one in looked_into if one.made_at is not None or one.kinds), 1)
 
 
 def _is_gone(row: Generation | None) -> bool:

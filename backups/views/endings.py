@@ -70,7 +70,7 @@ def protection(request: VaultRequest) -> HttpResponse:
 def off(request: BackupRequest) -> HttpResponse:
     """Off is delete: what goes, from where and how much; then 24 hours of Undo. Needs no open list."""
     backup = meant(request)
-    if backup is None or not backup.is_on:
+    if backup is None or not backup.is_kept:
         return go(request, "backups:status")
     if request.method == "POST":
         try:
@@ -81,6 +81,7 @@ def off(request: BackupRequest) -> HttpResponse:
     hours = int(settings.BACKUP_GRACE.total_seconds()) // 3600
     context = {
         "backup": backup,
+        "along": ending.going_along(backup).filter(deletes_at=None),
         "hours": hours,
         "type": backup.recovery_account.device_type if backup.recovery_account else "",
     }

@@ -39,7 +39,7 @@ _STATES_SHOWN = 4  # The rest stand under "Older".
 @require_safe
 @enters
 def index(request: BackupRequest) -> HttpResponse:
-    """The page of Cloud Backup: switch, status card, saved states, former backups in their time of Undo."""
+    """The page of Cloud Backup: switch, status card, saved states, former backups while there is Undo, earlier ones."""
     return _page(request)
 
 
@@ -53,15 +53,19 @@ def _context(request: BackupRequest) -> dict[str, Any]:
     if vault is not None:
         backup = finding.of(vault.row)
         others = finding.former(vault.row, at=at)
+        earlier = finding.earlier(vault.row)
     else:
         every = finding.every(request.user)
-        backup = every[0] if every else None
-        others = every[1:]
+        earlier = [one for one in every if one.is_earlier]
+        others = [one for one in every if not one.is_earlier]
+        backup = others.pop(0) if others else None
+    leaving = [one for one in earlier if not one.is_kept]
     context: dict[str, Any] = {
         "card": cards.of(backup, user=request.user, vault=vault, held=held, at=at),
         "list_open": vault is not None,
         "backup_id": backup.pk if backup is not None and backup.stream else "",
-        "others": [cards.of(one, user=request.user, vault=None, held=None, at=at) for one in others],
+        "others": [cards.of(one, user=request.user, vault=None, held=None, at=at) for one in others + leaving],
+        "earlier": [one for one in earlier if one.is_kept],
         "can": vault is not None and bool(roles.recovery_roles(vault.device.type, at)),
         "apple_line": _apple_line(backup, vault),
         "important": _important(backup, vault),

@@ -95,7 +95,7 @@ def _walk(request: VaultRequest, way: Way, backup: Backup | None) -> HttpRespons
     if request.GET.get("keep") == "restore":  # The backup that is there already comes first.
         return go(request, "backups:restore")
     if request.GET.get("keep") != "1":
-        there = _found(person, request, backup, at=at)
+        there = _found(person, request, at=at)
         if there:
             return _existing_page(request, way, person, there, proof)
     return _protection_page(request, way, backup, person, proof)
@@ -127,12 +127,12 @@ def _target(request: VaultRequest) -> str:
     return str(request.vault.row.pk)
 
 
-def _found(person: Identity, request: VaultRequest, backup: Backup | None, *, at: datetime) -> list[objects.Found]:
+def _found(person: Identity, request: VaultRequest, *, at: datetime) -> list[objects.Found]:
     """What lies under this account already. Where the store does not answer, "OK" asks it again."""
     if objects.is_silent(at):
         return []
     try:
-        return recovery.found(person, request.vault.device.type, besides=backup, at=at)
+        return recovery.found(person, request.vault.device.type, besides=request.vault.row, at=at)
     except StoreFailed:
         return []
 
@@ -243,7 +243,7 @@ def _done(request: VaultRequest, way: Way, backup: Backup | None, *, at: datetim
     if person is None:
         return _unproven(request, way, Cause.LOST if proof else Cause.NO_SIGN_IN, at=at)
     try:
-        there = recovery.found(person, request.vault.device.type, besides=backup, at=at)
+        there = recovery.found(person, request.vault.device.type, besides=request.vault.row, at=at)
     except StoreFailed:
         return http.problem(request, switching.not_kept(request.vault, Cause.STORE, at=at))
     if there and request.POST.get("keep") != "1":

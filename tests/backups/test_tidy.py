@@ -75,7 +75,7 @@ def test_list_put_aside_goes_after_its_time_and_its_saved_states_stay(alice_phon
     assert failed == []
     assert [vault.pk for vault in Vault.objects.all()] == [made.vault.pk]
     backup.refresh_from_db()
-    assert [backup.vault, backup.is_on, backup.deletes_at] == [None, True, None]
+    assert [backup.vault, backup.is_earlier, backup.is_kept] == [None, True, True]
     stored = backup.generations.stored()
     assert set(stored.values_list("pk", flat=True)) == kept != set()
     assert all(backups().fetch(objects.path(one)) for one in stored)

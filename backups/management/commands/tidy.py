@@ -19,7 +19,7 @@ from django.db import close_old_connections, connection
 from django.utils import timezone
 
 from accounts.services import approvals, aside, attempts, deletion, devices, identity, rotation, vaults
-from backups.services import ending, keeping, retaining
+from backups.services import adopting, ending, keeping, retaining
 from backups.services import rotation as keys_of_backups
 
 logger = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ DUE = (
     Due("saved states under an older server key, where a run was killed", keys_of_backups.finish),
     Due("saved states to be read again", keeping.read_again),
     Due("saved states that need not stay", retaining.tidy),
+    Due("saved states of earlier backups that need not stay", adopting.tidy),
     Due("people whose backup is behind", keeping.tell_who_is_behind),
     Due("saved states of people who leave", retaining.expire_people),
     Due("people who leave", deletion.expire),

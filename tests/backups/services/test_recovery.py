@@ -41,7 +41,9 @@ def test_backup_that_exists_is_found_and_left_as_it_is(alice_phone: Visitor) -> 
     assert (found.stream, found.generation.count, found.generation.device_name) == (theirs.stream, 1, "Pixel 8")
     assert {name: storage.backups().fetch(name) for name in before} == before
     assert support.streams() == {theirs.stream, mine.stream}
-    assert [one.stream for one in recovery.found(person(), "ios", besides=mine, at=timezone.now())] == [theirs.stream]
+    assert [
+        one.stream for one in recovery.found(person(), "ios", besides=alice_phone.vault.row, at=timezone.now())
+    ] == [theirs.stream]
     assert recovery.found(person(), "android", at=timezone.now()) == []
     assert recovery.found(person(OTHER), "ios", at=timezone.now()) == []
 

@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("accounts", "0005_restores"),
+        ("backups", "0005_when_it_was_deleted"),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name="backup",
+            name="passes_to",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="earlier_backups",
+                to="accounts.vault",
+            ),
+        ),
+    ]

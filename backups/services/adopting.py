@@ -1,0 +1,125 @@
+"""Backups without a list pass to the one that was restored from their account: "Earlier backups".
+
+Either their list is gone, or will be; or the records are, and the store alone tells of them. They get no newer saved
+state. They are shown, thinned out and deleted with the list's own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from django.db.models import Count, Q
+from django.views.decorators.debug import sensitive_variables
+
+from accounts.services.identity import Identity
+from accounts.services.vaults import OpenVault
+from accounts.vault.list import Protection
+from backups.contents import Contents
+from backups.models import Backup, Generation
+from backups.services import making, objects, recovery, retaining, searching
+from backups.services.searching import Choice
+from backups.storage import StoreFailed
+
+logger = logging.getLogger(__name__)
+
+_THINNED_AFTER = timedelta(days=retaining.DAYS_KEPT)  # From then on none is one of the last seven days'.
+
+
+@sensitive_variables()
+def unrecorded(person: Identity, contents: Contents, stream: str, number: int, *, at: datetime) -> list[Choice]:
+    """The newest saved state of each backup that lies under a proven account and that no row knows.
+
+    `contents`, `stream`, `number` are of the one that is being restored, of which all is known. Asked before the
+    transaction that adopts them. Of a store that fails nothing is found: the next restore asks again.
+    """
+    if objects.is_silent(at):
+        return []
+    try:
+        with objects.asking(at):
+            found = list(searching.unrecorded(person, contents.device_type))
+    except StoreFailed as error:
+        logger.warning("Earlier backups were not looked for: %s", error.cause.value)
+        return []
+    return [_known(one, contents, number) if one.name.stream.hex() == stream else one for one in found]
+
+
+def _known(newest: Choice, contents: Contents, number: int) -> Choice:
+    """With what the saved state that is being restored tells: of an older one, from which device it is."""
+    if newest.name.sequence != number:
+        return replace(newest, device_name=contents.device_name)
+    return replace(
+        newest,
+        made_at=datetime.fromtimestamp(contents.at, UTC),
+        device_name=contents.device_name,
+        whole=contents.whole,
+        named=contents.named,
+    )
+
+
+def adopt(vault: OpenVault, person: Identity, found: Collection[Choice], *, at: datetime) -> None:
+    """What lies under a proven account passes to this list: now where its own list is gone, later where it goes later.
+
+    `found` is what `unrecorded` gave. In the transaction of the restore, which has locked the list.
+    """
+    names = recovery.ctxs(person, vault.device.type)
+    others = Backup.objects.filter(user=vault.user, recovery_account__name__in=names, left_at=None).exclude(stream="")
+    others.exclude(vault=vault.row).exclude(former_of=vault.row).update(passes_to=vault.row)
+    for choice in found:
+        if not Backup.objects.filter(stream=choice.name.stream.hex()).exists():
+            _recorded(vault, person, choice, at=at)
+
+
+def _recorded(vault: OpenVault, person: Identity, newest: Choice, *, at: datetime) -> None:
+    """A backup of which nothing was known: by it everything in its stream is deleted one day."""
+    account = recovery.account(vault.user, person, vault.device.type, ctx=newest.name.ctx, at=at)
+    Backup.objects.create(
+        user=vault.user,
+        passes_to=vault.row,
+        recovery_account=account,
+        bound=making.bound(vault.row.pk, account),
+        stream=newest.name.stream.hex(),
+        device_name=newest.device_name,
+        protection=Protection.KEY if newest.kinds else Protection.SIGN_IN,
+        high_water=newest.name.sequence,
+        on_at=at,
+        saved_at=newest.made_at,
+        whole=newest.whole,
+        named=newest.named,
+        retry_at=at + _THINNED_AFTER,
+    )
+
+
+def tidy(at: datetime) -> int:
+    """To earlier backups nothing newer comes after which older saved states would go: a week later those go by this.
+
+    The newest three stay, and pinned ones. Returns how many went.
+    """
+    earlier = Backup.objects.filter(vault=None, former_of=None, left_at=None, deletes_at=None).exclude(stream="")
+    thinned = Count("generations", filter=Q(generations__state=Generation.State.PROVEN, generations__pinned=False))
+    full = earlier.filter(saved_at__lte=at - _THINNED_AFTER).annotate(states=thinned)
+    full = full.filter(states__gt=retaining.NEWEST_KEPT)
+    gone = sum(retaining.prune(pk, at=at) for pk in full.values_list("pk", flat=True))
+    for backup in earlier.filter(retry_at__lte=at, generations=None).select_related("recovery_account"):
+        if objects.is_silent(at):
+            break
+        gone += _thinned(backup, at=at)
+    return gone
+
+
+def _thinned(backup: Backup, *, at: datetime) -> int:
+    """The same of one that has no rows of its saved states: by their names alone."""
+    assert backup.recovery_account is not None  # noqa: S101 - a constraint of the table
+    try:
+        with objects.asking(at):
+            there = list(objects.named(bytes(backup.recovery_account.name), backup.stream))
+    except StoreFailed:
+        return 0
+    stay = set(sorted({name.sequence for name in there}, reverse=True)[: retaining.NEWEST_KEPT])
+    over = {name.path: name.path for name in there if name.sequence not in stay}
+    gone = objects.remove_all(over, at=at)
+    if len(gone) == len(over):
+        Backup.objects.filter(pk=backup.pk).update(retry_at=None)
+    return len(gone)

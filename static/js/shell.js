@@ -1,4 +1,5 @@
-// On every page: a form is sent once however often it is clicked; the browser tells its time zone once.
+// On every page: a form is sent once however often it is clicked, and says what it waits for where that takes over a
+// second ([data-wait]); the browser tells its time zone once.
 (() => {
   "use strict";
   const sent = new WeakMap();
@@ -10,10 +11,15 @@
       event.stopImmediatePropagation();
       return;
     }
-    if (!event.defaultPrevented && !form.hasAttribute("hx-post")) sent.set(form, performance.now());
+    if (event.defaultPrevented || form.hasAttribute("hx-post")) return;
+    sent.set(form, performance.now());
+    const wait = form.querySelector("[data-wait]");
+    if (wait) setTimeout(() => { wait.hidden = false; }, 1000);
   });
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted) document.querySelectorAll("form").forEach((form) => sent.delete(form));
+    if (!event.persisted) return;
+    document.querySelectorAll("form").forEach((form) => sent.delete(form));
+    document.querySelectorAll("[data-wait]").forEach((wait) => { wait.hidden = true; });
   });
 
   const zone = document.querySelector("form[data-time-zone]");

@@ -150,6 +150,14 @@ def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callabl
     new.provider.sign_in(new.page, MICROSOFT, "bob")
     new.heads("Choose the backup")
 
+    # Where the answer takes longer than a second, a sentence says what is waited for.
+    new.page.route("**/restore/choose/", lambda route: route.fulfill(status=204))
+    expect(new.page.get_by_text("Opening the backup…")).to_be_hidden()
+    new.press("Continue")
+    expect(new.page.get_by_text("Opening the backup…")).to_be_visible()
+    new.page.unroute_all()
+    new.page.reload()
+
     words = new.page.get_by_role("textbox", name="Six words")
     words.fill("six words that are not the ones")
     new.press("Continue")

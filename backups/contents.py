@@ -8,6 +8,7 @@ change, so a field is judged in all accounts at once; a test holds this equal to
 from __future__ import annotations
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -98,6 +99,12 @@ class Contents:
 
     def __repr__(self) -> str:
         return f"Contents({len(self.entries)} entries)"
+
+
+def checked(data: bytes, *, device_type: str) -> bytes:
+    """What an envelope held, as the text that it is, every part of it checked; no account is made. As `from_bytes`."""
+    _checked(strict(data), device_type)
+    return data.removeprefix(BOM_UTF8)
 
 
 def prove(made: bytes, opened: bytes, *, device_type: str) -> None:

@@ -157,7 +157,7 @@ def change(
             raise DeviceRemoved
         if device["user__deletes_at"] is not None and tag not in _READS:
             raise BeingDeleted
-        before = sealing.unseal(_newest(row), vault.key, row.id.bytes, row.version)
+        before = _opened(vault, row)
         after = operation(before).without_trash_before(seconds(at - settings.TRASH_KEPT))
         if after == before:
             vault.row, vault.opened, vault.sealed = row, before, None
@@ -247,7 +247,7 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
 def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime, id: UUID | None = None) -> Draft:
     """Keep what was read, sealed, until the person says yes: 15 minutes at most, the newest few of a device.
 
-    `id` is one that nothing else will ever be held under.
+    Bytes are JSON that is written already. `id` is one that nothing else will ever be held under.
 
     Raises BeingDeleted: nothing is begun that could not be ended.
     """
@@ -257,7 +257,8 @@ def hold(vault: OpenVault, document: object, *, kind: Draft.Kind, at: datetime, 
     Draft.objects.filter(pk__in=list(held[_MOST_DRAFTS - 1 :])).delete()
     draft = Draft(vault=vault.row, device=vault.device, kind=kind, expires_at=at + settings.DRAFT_KEPT)
     draft.id = id or draft.id
-    draft.sealed = sealing.seal_draft(encoding.canonical(document), vault.key, vault.row.id.bytes, draft.id.bytes)
+    text = document if isinstance(document, bytes) else encoding.canonical(document)
+    draft.sealed = sealing.seal_draft(text, vault.key, vault.row.id.bytes, draft.id.bytes)
     draft.save(force_insert=True)
     return draft
 
@@ -268,7 +269,7 @@ def look(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) ->
     draft = _waiting(vault, draft_id, kind, at).first()
     if draft is None:
         raise DraftGone
-    return encoding.strict(sealing.unseal_draft(bytes(draft.sealed), vault.key, vault.row.id.bytes, draft.id.bytes))
+    return encoding.trusted(sealing.unseal_draft(bytes(draft.sealed), vault.key, vault.row.id.bytes, draft.id.bytes))
 
 
 def take(vault: OpenVault, draft_id: UUID, *, kind: Draft.Kind, at: datetime) -> Any:
@@ -320,6 +321,17 @@ def undoable(vault: OpenVault) -> frozenset[int]:
 
 def _newest(row: Vault) -> bytes:
     return bytes(VaultState.objects.values_list("sealed", flat=True).get(vault=row.pk, version=row.version))
+
+
+@sensitive_variables()
+def _opened(vault: OpenVault, row: Vault) -> AccountList:
+    """The list as it stands now, under the lock of its row. What this request has open is not opened twice where it is
+    these very bytes, under this very number.
+    """
+    sealed = _newest(row)
+    if vault.opened is not None and (vault.row.version, vault.sealed) == (row.version, sealed):
+        return vault.opened
+    return sealing.unseal(sealed, vault.key, row.id.bytes, row.version)
 
 
 def _keep(row: Vault, sealed: bytes, *, act: Tag, at: datetime) -> None:

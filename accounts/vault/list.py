@@ -115,11 +115,7 @@ class AccountList:
     def compare_many(self, entries: Iterable[Entry]) -> tuple[Comparison, ...]:
         """What each account is to the list and to those before it: one that comes twice is the same as the first."""
         names = _Names(self.entries)
-        found: list[Comparison] = []
-        for entry in entries:
-            found.append(names.compare(entry))
-            names.learn(entry)
-        return tuple(found)
+        return tuple([names.compare(entry) for entry in entries])
 
     def add(self, entry: Entry) -> AccountList:
         """The list with this account at its end. A clash of names is no obstacle: nothing is overwritten.
@@ -139,7 +135,6 @@ class AccountList:
                 raise AlreadyListed(found.entry)
             if entry.id in ids:
                 raise AlreadyListed(ids[entry.id], in_trash=entry.id not in self)
-            names.learn(entry)
             ids[entry.id] = entry
             added.append(entry)
         return replace(self, entries=(*self.entries, *added)).checked()
@@ -434,17 +429,21 @@ class _Names:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._called: dict[tuple[str, str], list[Entry]] = {}
         for entry in entries:
-            self.learn(entry)
-
-    def learn(self, entry: Entry) -> None:
-        self._called.setdefault(entry.called, []).append(entry)
+            self._called.setdefault(entry.called, []).append(entry)
 
     def compare(self, entry: Entry) -> Comparison:
-        of_one_name = self._called.get(entry.called, [])
+        """What an account is to those before it, and from now on it is one of them."""
+        of_one_name = self._called.setdefault(entry.called, [])
+        found = Comparison(Relation.CLASH, of_one_name[0]) if of_one_name else _NEW
         for other in of_one_name:
             if other.same_code_as(entry):
-                return Comparison(Relation.SAME, other)
-        return Comparison(Relation.CLASH, of_one_name[0]) if of_one_name else Comparison(Relation.NEW)
+                found = Comparison(Relation.SAME, other)
+                break
+        of_one_name.append(entry)
+        return found
+
+
+_NEW: Final = Comparison(Relation.NEW)
 
 
 def _read_1(document: dict[str, Any]) -> AccountList:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from accounts.vault.entry import Entry, Type
-from accounts.vault.list import AccountList, Relation
+from accounts.vault.list import AccountList, Comparison, Relation
 
 
 class Keep(StrEnum):
@@ -39,14 +39,15 @@ def meet(accounts: AccountList, entries: Sequence[Entry]) -> tuple[Met, ...]:
     backup are no clash: both were in one list before.
     """
     by_id = {entry.id: entry for entry in accounts.entries}
-    by_name = {_by_name(entry): entry for entry in reversed(accounts.entries)}
+    of_names = any(entry.secret is None for entry in entries)
+    by_name = {_by_name(entry): entry for entry in reversed(accounts.entries)} if of_names else {}
     found: list[Met] = []
     for entry, compared in zip(entries, accounts.compare_many(entries), strict=True):
         of_id = by_id.get(entry.id)
         if entry.secret is None:
             there = of_id or by_name.setdefault(_by_name(entry), entry)
             found.append(Met(entry, Relation.NEW) if there is entry else Met(entry, Relation.SAME, there))
-        elif of_id is not None and of_id.same_code_as(entry):
+        elif of_id is not None and (_is_found(compared, of_id) or of_id.same_code_as(entry)):
             found.append(Met(entry, Relation.SAME, of_id))
         elif compared.relation is Relation.CLASH and (compared.entry is None or compared.entry.id not in by_id):
             found.append(Met(entry, Relation.NEW))
@@ -63,28 +64,33 @@ def merge(
     at: int,
     new_id: Callable[[], str],
     keeps: Mapping[str, Keep] = MappingProxyType({}),
+    met: Sequence[Met] | None = None,
 ) -> AccountList:
     """The list with these accounts of a backup at its end, in their order; this very list where all are there already.
 
     `made_at` is when the backup was made, `at` is now (seconds), `keeps` what was chosen where a name has two keys, by
-    the id of the backup's account. Raises TooLarge.
+    the id of the backup's account, `met` what `meet` said of them and this very list. Raises TooLarge.
     """
     counters = _counters(accounts)
     ids = {entry.id for entry in accounts.entries} | {trashed.entry.id for trashed in accounts.trash}
     kept, added = accounts, []
-    for met in meet(accounts, entries):
-        entry = _counted(met.entry, counters, made_at)
-        if met.relation is Relation.SAME:
-            if entry.type is Type.HOTP and met.there is not None:
-                kept = kept.counted_to(met.there.id, entry.counter)
+    for one in meet(accounts, entries) if met is None else met:
+        entry = _counted(one.entry, counters, made_at)
+        if one.relation is Relation.SAME:
+            if entry.type is Type.HOTP and one.there is not None:
+                kept = kept.counted_to(one.there.id, entry.counter)
             continue
-        keep = keeps.get(entry.id, Keep.BOTH) if met.there is not None else Keep.BOTH
+        keep = keeps.get(entry.id, Keep.BOTH) if one.there is not None else Keep.BOTH
         if keep is Keep.LIST:
             continue
-        if keep is Keep.BACKUP and met.there is not None:
-            kept = kept.trash_entry(met.there.id, at)
+        if keep is Keep.BACKUP and one.there is not None:
+            kept = kept.trash_entry(one.there.id, at)
         added.append(replace(entry, id=new_id()) if entry.id in ids else entry)
     return kept.add_many(added) if added else kept
+
+
+def _is_found(compared: Comparison, entry: Entry) -> bool:
+    return compared.relation is Relation.SAME and compared.entry is entry
 
 
 def _by_name(entry: Entry) -> tuple[str, ...]:

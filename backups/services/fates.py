@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +18,7 @@ from accounts.services.vaults import OpenVault
 from accounts.vault import merging
 from accounts.vault.entry import Entry, Needs
 from accounts.vault.list import Relation
+from accounts.vault.merging import Met
 from backups.contents import Contents
 
 
@@ -84,7 +85,7 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
     contents = contents_of(vault, document)
     ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
     return Preview(
-        tuple(rows_of(vault, contents)),
+        tuple(rows_of(vault, merging.meet(vaults.read(vault), contents.entries))),
         contents.device_name,
         datetime.fromtimestamp(contents.at, UTC),
         ends_at,
@@ -107,8 +108,8 @@ def contents_of(vault: OpenVault, document: Mapping[str, Any]) -> Contents:
 
 
 @sensitive_variables()
-def rows_of(vault: OpenVault, contents: Contents) -> Iterator[Row]:
-    for met in merging.meet(vaults.read(vault), contents.entries):
+def rows_of(vault: OpenVault, found: Iterable[Met]) -> Iterator[Row]:
+    for met in found:
         fate, sentence = _fate(met.entry, met.relation), ""
         if fate is not Fate.HERE:
             try:

@@ -5,7 +5,6 @@ What opens an envelope passes through here and is kept nowhere; what was in it i
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,10 +20,10 @@ from accounts.services.attempts import WORDS_OF_NETWORK, Limit
 from accounts.services.identity import Identity, Purpose
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys
+from accounts.vault.encoding import canonical
 from accounts.vault.errors import WrongKey
 from accounts.vault.keys import Secret
-from backups import envelope
-from backups.contents import Contents
+from backups import contents, envelope
 from backups.models import Backup
 from backups.names import Name
 from backups.services import objects, searching
@@ -69,8 +68,8 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
     with objects.asking_for_somebody(at):
         choice = searching.choice(person, vault.device.type, key)
-        contents = _opened(person, choice, opener, vault.device.type, at=at)
-    document = document_of(contents, person, choice.name, is_trial=is_trial)
+        text = _opened(person, choice, opener, vault.device.type, at=at)
+    document = document_of(text, person, choice.name, is_trial=is_trial)
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
         draft = vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof))
@@ -81,17 +80,19 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
 
 
 @sensitive_variables()
-def document_of(contents: Contents, person: Identity, name: Name, *, is_trial: bool = False) -> dict[str, Any]:
-    """What waits for the yes: the contents, which saved state they are of, and whose backup it is."""
+def document_of(text: bytes, person: Identity, name: Name, *, is_trial: bool = False) -> bytes:
+    """What waits for the yes, as JSON: the contents as they are, a text that was checked; of which saved state; whose
+    backup it is.
+    """
     who = [str(person.role), person.issuer, person.uid, person.label, person.signed_in_at.isoformat()]
-    return {
+    beside = {
         "v": 1,
-        "contents": json.loads(contents.to_bytes()),
         "stream": name.stream.hex(),
         "number": name.sequence,
         "person": who,
         "trial": is_trial,
     }
+    return b'{"contents":' + text + b"," + canonical(beside).removeprefix(b"{")
 
 
 @sensitive_variables()
@@ -111,7 +112,7 @@ def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:
 
 
 @sensitive_variables()
-def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, *, at: datetime) -> Contents:
+def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, *, at: datetime) -> bytes:
     try:
         data = objects.fetched(choice.name)
     except NotStored:
@@ -126,7 +127,7 @@ def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, 
     elif slots:
         raise KeyNeeded
     text = envelope.read(data, place, objects.server_key, backup_key=backup_key, sha256=sha256)
-    return Contents.from_bytes(text, device_type=device_type)
+    return contents.checked(text, device_type=device_type)
 
 
 @sensitive_variables()

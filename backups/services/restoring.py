@@ -20,7 +20,7 @@ from accounts.services.vaults import OpenVault
 from accounts.vault import keys, merging
 from accounts.vault.entry import Entry, Needs, folded
 from accounts.vault.list import AccountList
-from accounts.vault.merging import Keep
+from accounts.vault.merging import Keep, Met
 from backups.contents import Contents
 from backups.models import RecoveryAccount
 from backups.services import adopting, fates, opening, recovery
@@ -57,17 +57,18 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     if document["trial"]:
         raise Trial
     contents = fates.contents_of(vault, document)
-    rows = [_wanted(row, chosen) for row in fates.rows_of(vault, contents)]
+    found = merging.meet(vaults.read(vault), contents.entries)
+    rows = [_wanted(row, chosen) for row in fates.rows_of(vault, found)]
     wanted = {row.id for row in rows if row.fate not in (Fate.BLOCKED, Fate.LEFT)}
-    entries = [entry for entry in contents.entries if entry.id in wanted]
-    if not entries:
+    if not wanted:
         raise NothingChosen
+    met = [one for one in found if one.entry.id in wanted]
     person = opening.person_of(document)
     earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
     tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
     try:
         with transaction.atomic():
-            changed, report_id = _merged(vault, draft_id, person, contents, entries, rows, chosen.keeps, at=at)
+            changed, report_id = _merged(vault, draft_id, person, contents, met, rows, chosen.keeps, at=at)
             adopting.adopt(vault, person, earlier, at=at)
     except BaseException:
         attempts.forget(tried)
@@ -92,7 +93,7 @@ def _merged(
     draft_id: UUID,
     person: Identity,
     contents: Contents,
-    entries: Sequence[Entry],
+    met: Sequence[Met],
     rows: Sequence[Row],
     keeps: Mapping[str, Keep],
     *,
@@ -101,10 +102,19 @@ def _merged(
     """In the one transaction: the draft is used up, the list changed, everybody told, the report held."""
     reference, before = activity.new_reference(), []
 
+    read, entries = vaults.read(vault), [one.entry for one in met]
+
     def merged(accounts: AccountList) -> AccountList:
         before.append(accounts)
         return merging.merge(
-            accounts, entries, made_at=contents.at, at=vaults.seconds(at), new_id=keys.new_id, keeps=keeps
+            accounts,
+            entries,
+            made_at=contents.at,
+            at=vaults.seconds(at),
+            new_id=keys.new_id,
+            keeps=keeps,
+            # What is left out stands beside nothing: then they are met anew, and where the list changed meanwhile.
+            met=met if accounts is read and len(met) == len(contents.entries) else None,
         )
 
     vaults.use(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)

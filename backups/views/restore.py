@@ -34,7 +34,7 @@ from accounts.vault.merging import Keep
 from accounts.views.doors import relying_party
 from backups.forms import OpenForm, PasskeyForm
 from backups.services import fates, finding, objects, opening, recovery, restoring, searching
-from backups.services.fates import Fate, Preview
+from backups.services.fates import Fate
 from backups.services.opening import KeyNeeded, Opener, WrongWords
 from backups.services.restoring import Chosen
 from backups.services.searching import Found, NotThere
@@ -284,24 +284,29 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
 @changing
 def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
     """Every account with its fate; "Restore" is the yes."""
+    if request.method == "POST" and not request.POST.get("cancel"):
+        return _restored(request, held_id)
     try:
         found = fates.preview(request.vault, held_id, at=timezone.now())
     except DraftGone:
         return _gone(request, held_id)
-    if request.method == "GET":
-        context = {
-            "preview": found,
-            "groups": [(fate.value, rows) for fate in _FATES if (rows := found.of(fate))],
-            "held": held_id,
-            "all_here": bool(found.rows) and all(row.fate is Fate.HERE for row in found.rows),
-            **_steps(4),
-        }
-        return page(request, "backups/restore_preview.html", context)
-    if request.POST.get("cancel"):
+    if request.method == "POST":
         restoring.drop(request.vault, held_id)
         return go(request, "backups:status" if found.is_trial else "accounts:list")
+    context = {
+        "preview": found,
+        "groups": [(fate.value, rows) for fate in _FATES if (rows := found.of(fate))],
+        "held": held_id,
+        "all_here": bool(found.rows) and all(row.fate is Fate.HERE for row in found.rows),
+        **_steps(4),
+    }
+    return page(request, "backups/restore_preview.html", context)
+
+
+def _restored(request: VaultRequest, held_id: UUID) -> HttpResponse:
+    """The yes. What becomes of each account is judged there, beside the list as it stands then."""
     try:
-        report_id = restoring.accept(request.vault, held_id, _chosen(request, found), at=timezone.now())
+        report_id = restoring.accept(request.vault, held_id, _chosen(request), at=timezone.now())
     except DraftGone:
         return _gone(request, held_id)
     except (restoring.Trial, restoring.NothingChosen, TooLarge, TooManyTries) as error:
@@ -310,9 +315,13 @@ def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
     return go(request, _after(request, report_id))
 
 
-def _chosen(request: VaultRequest, found: Preview) -> Chosen:
+def _chosen(request: VaultRequest) -> Chosen:
     known = {keep.value: keep for keep in Keep}
-    keeps = {row.id: known.get(request.POST.get(f"keep-{row.id}", ""), Keep.BOTH) for row in found.of(Fate.CLASH)}
+    keeps = {
+        name.removeprefix("keep-"): known.get(request.POST[name], Keep.BOTH)
+        for name in request.POST
+        if name.startswith("keep-")
+    }
     return Chosen(frozenset(request.POST.getlist("chosen")), keeps)
 
 

@@ -145,7 +145,7 @@ def _restored(visitor: Visitor) -> dict[str, Any]:
     type, named = vault.device.type, {"device_name": "Lost phone", "app": "1", "at": vaults.seconds(at)}
     contents = Contents.of_list(vaults.read(vault), device_type=type, **named)
     name = Name(recovery.ctxs(who, type)[0], bytes(8), 1, 1)
-    document = opening.document_of(contents, who, name)
+    document = opening.document_of(contents.to_bytes(), who, name)
     held = [vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).pk for _ in range(2)]
     return {"held_id": held[0], "report_id": restoring.accept(vault, held[1], Chosen(frozenset()), at=at)}
 

@@ -67,6 +67,17 @@ def test_contents_come_back_as_they_were() -> None:
     assert repr(found) == "Contents(8 entries)"
 
 
+def test_a_text_that_is_checked_stays_the_text_that_it_is() -> None:
+    assert contents.checked(DATA, device_type="android") == DATA
+    assert contents.checked(b"\xef\xbb\xbf" + DATA, device_type="android") == DATA
+    with pytest.raises(WrongDeviceType):
+        contents.checked(DATA, device_type="ios")
+    with pytest.raises(Damaged):
+        contents.checked(DATA[:-1], device_type="android")
+    with pytest.raises(Damaged):
+        contents.checked(DATA.replace(b'"digits":6', b'"digits":4'), device_type="android")
+
+
 def test_the_text_is_canonical_json_and_nothing_else() -> None:
     written = [
         {"id": e.id, "kind": e.kind, "issuer": e.issuer, "name": e.name, "needs": e.needs, "pinned": e.pinned}

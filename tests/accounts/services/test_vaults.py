@@ -122,6 +122,22 @@ def test_state_put_under_another_number_does_not_open(alice_phone: Visitor) -> N
         vaults.read(alice_phone.vault)
 
 
+def test_list_that_was_read_counts_under_its_own_number_alone(alice_phone: Visitor) -> None:
+    create_entry(on=alice_phone)
+    vault, row = alice_phone.vault, vault_of(alice_phone)
+    before = vaults.read(vault)
+    newest = row.states.get(version=row.version)
+    VaultState.objects.create(
+        vault=row, version=row.version + 1, sealed=newest.sealed, act=newest.act, made_at=newest.made_at
+    )
+    Vault.objects.filter(pk=row.pk).update(version=row.version + 1)
+
+    with pytest.raises(Damaged):
+        vaults.change(vault, lambda accounts: accounts.add(an_entry()), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+    assert vault.opened is before
+
+
 def test_mend_goes_on_from_the_last_state_that_opens(alice_phone: Visitor) -> None:
     first = create_entry(on=alice_phone, name="first")
     create_entry(on=alice_phone, name="second")

@@ -110,6 +110,18 @@ def test_of_two_that_clash_with_one_each_may_be_chosen() -> None:
     assert (ids(after), len(after.trash)) == ([7, 8], 1)
 
 
+def test_what_was_met_before_is_merged_as_what_is_met_now() -> None:
+    listed, other_key = new_list(1, 2), replace(new_entry(2), id=id_of(7), secret=Secret(b"another key"))
+    back = (new_entry(1), other_key, new_entry(3), WORK)
+
+    known = merged(listed, back, met=meet(listed, back))
+
+    assert known == merged(listed, back)
+    assert ids(known) == [1, 2, 7, 3, 50]
+    once_more = tuple(replace(entry) for entry in back)  # Another reading gives others that are equal.
+    assert merged(known, once_more, met=meet(known, once_more)) is known
+
+
 def test_an_id_that_is_taken_by_another_account_is_given_anew() -> None:
     other = new_entry(1, issuer="Other", secret=Secret(b"another key"))
     in_trash = new_list(1).trash_entry(id_of(1), NOW)

@@ -49,7 +49,7 @@ call_command("collectstatic", interactive=False, verbosity=0)  # Each person loo
 found = []
 for _ in range(int(sys.argv[2])):
     person = people.Person.with_accounts(int(sys.argv[1]))
-    backup = saving.backed_up(person)
+    backup = saving.backed_up(person.visitor)
     entry = vaults.read(person.visitor.vault).entries[-1]
     cookies = people.known_cookies(person.visitor)
     found.append({"cookies": cookies, "stream": backup.stream, "entry": entry.id, "issuer": entry.issuer})

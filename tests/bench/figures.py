@@ -10,10 +10,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests import browsers, visits
-from tests.bench import boundaries, inside, load
+from tests.bench import boundaries, inside, journey, load
 from tests.bench.boundaries import BOUNDARIES, LATE
 from tests.bench.inside import AHEAD, Inside
+from tests.bench.journey import STEPS, WITHIN, Journey
 from tests.bench.load import FAULT_ENDED, PROVEN_WITHIN, Kept, Load
+from tests.bench.restoring import ACCOUNTS, Restoring
 from tests.bench.saving import Saving
 from tests.bench.timing import Spread
 from tests.served import Served
@@ -53,9 +55,19 @@ class Run:
         return Saving()
 
     @cached_property
+    def restoring(self) -> Restoring:
+        """A thousand accounts that are restored, in this process."""
+        return Restoring()
+
+    @cached_property
     def kept(self) -> Kept:
         """People at a server whose lists are backed up, and a store that fails for a while."""
         return load.of_changes(self._directory / "changes", seconds=load.CHANGING)
+
+    @cached_property
+    def journey(self) -> Journey:
+        """Somebody who restores, in a browser."""
+        return journey.of(self._directory / "journey")
 
     @cached_property
     def load(self) -> Load:
@@ -225,6 +237,23 @@ FIGURES = (
         goal=1.2,
     ),
     Figure(
+        "restore",
+        f"CPU of the services of both requests from the proof spent to the commit, {ACCOUNTS:,} accounts into an empty "
+        "list that is backed up, the new saved state proven ÷ one envelope read, its contents parsed, one merge, two "
+        "lists sealed, one opened, what `making` is divided by, one state saved",
+        lambda run: run.restoring.restore,
+        floor=2,
+        goal=1.3,
+    ),
+    Figure(
+        "again",
+        "CPU of the same where all of them are there, which writes nothing into the list ÷ one envelope read, its "
+        "contents parsed, one list opened, one draft sealed and opened",
+        lambda run: run.restoring.again,
+        floor=2,
+        goal=1.3,
+    ),
+    Figure(
         "rewrap",
         "CPU of 10,000 envelopes passed under another server key ÷ as many bare unwrap, wrap and two HMACs over those "
         "bytes",
@@ -245,5 +274,18 @@ FIGURES = (
         f"{FAULT_ENDED:.0f} s",
         lambda run: Spread.exactly(run.kept.after_fault / FAULT_ENDED),
         floor=1,
+    ),
+    Figure(
+        "journey",
+        f"seconds from “Restore from backup” to codes on the screen in a browser at the demo and its provider, where a "
+        f"machine reads and types ÷ {WITHIN:.0f} s",
+        lambda run: Spread.exactly(run.journey.seconds / WITHIN),
+        floor=1,
+    ),
+    Figure(
+        "journey_steps",
+        "pages of that way on which something is done, the provider's counted as one",
+        lambda run: Spread.exactly(run.journey.steps),
+        floor=STEPS,
     ),
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -42,6 +44,7 @@ def prepare() -> None:
     os.environ.clear()
     os.environ.update(kept)
     data = Path(tempfile.mkdtemp(prefix="authweb-tests-"))
+    atexit.register(shutil.rmtree, data, ignore_errors=True)
     os.environ.update(
         DJANGO_SETTINGS_MODULE="authweb.settings",
         # Settings are read as on http://localhost; pytest-django turns DEBUG itself off again.

@@ -19,6 +19,9 @@ from tests import processes
 
 _PLACES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql*/bin", "/usr/local/pgsql/bin")
 _UNPRIVILEGED = ("postgres", "nobody")
+# Nobody pulls the plug on it, and it is deleted at its end: the disk is not waited for. Every test that commits empties
+# all tables afterwards, each a file of its own.
+_SETTINGS = ("listen_addresses=127.0.0.1", "fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class Missing(Exception):
@@ -36,9 +39,10 @@ def started() -> Iterator[str]:
             os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
         data, port = folder / "data", processes.free_port()
         _run(user, folder, binaries / "initdb", "-D", data, "-U", "authweb", "-A", "trust", "-E", "UTF8", "--locale=C")
+        options = [part for setting in _SETTINGS for part in ("-c", setting)]
         log = (folder / "log").open("wb")
         server = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"],
+            [binaries / "postgres", "-D", data, "-p", str(port), "-k", folder, *options],
             cwd=folder,
             user=user,
             stdout=log,

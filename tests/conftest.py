@@ -26,7 +26,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_
 
 from accounts.services import keyring  # noqa: E402
 from accounts.vault import keys  # noqa: E402
-from tests import browsers, factories, proving  # noqa: E402
+from tests import browsers, emptying, factories, proving  # noqa: E402
 from tests.factories import Visitor  # noqa: E402
 from tests.fake_op import FakeProvider  # noqa: E402
 from tests.proving import Roles  # noqa: E402
@@ -112,6 +112,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     """SQLite in a file, as people have it: threads of one process lock each other as processes do."""
     if connection.vendor == "sqlite":
         connection.settings_dict["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "tests.sqlite3")
+
+
+emptying.install()
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 from accounts.models import Device, User
 from accounts.services import vaults
 from accounts.services.activity import Tag
+from accounts.services.identity import Purpose
+from accounts.vault.entry import Kind, Needs
+from accounts.vault.keys import Secret
+from backups.models import Backup, RecoveryAccount
 from tests import factories
 from tests.attacks.payloads import PAYLOADS, batches
 from tests.conftest import Faults
@@ -22,6 +26,7 @@ SignIn = Callable[[BrowserContext, Visitor], None]
 pytestmark = [pytest.mark.row("T29"), pytest.mark.django_db(transaction=True)]
 
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+_BY_NAME = {"kind": Kind.WORK, "secret": None, "needs": Needs.SIGN_IN}
 
 # Elements and attributes that no page of ours has: one of them in the document came out of a payload.
 FOREIGN = """() => [...document.querySelectorAll([
@@ -219,6 +224,46 @@ def test_names_of_devices_are_text_to_their_owner_and_to_staff(
     assert len(names) > 140
     assert "<script>ran(" not in shown
     assert (probe.ran, probe.found, staff) == ([], [], [])
+
+
+@pytest.mark.usefixtures("store", "demo_roles")
+def test_what_comes_out_of_a_backup_is_text(
+    page: Page, context: BrowserContext, sign_in: SignIn, alice_phone: Visitor, probe: Probe
+) -> None:
+    """Sites, names and the device it was made on, on each page of a restore and in what is left of it."""
+    device = next(payload for payload in PAYLOADS if 40 < len(payload) <= 64)
+    lost = factories.enrolled("alice.before@example.org", name=device, type="ios")
+    entries = [
+        factories.an_entry(issuer=payload, name=other, **(_BY_NAME if number % 8 == 0 else {}))
+        for number, (payload, other) in enumerate(zip(PAYLOADS, reversed(PAYLOADS), strict=True))
+    ]
+    vaults.change(lost.vault, lambda accounts: accounts.add_many(entries), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    create_entry(on=alice_phone, issuer=PAYLOADS[1], name=PAYLOADS[-2], secret=Secret(b"another key of it"))
+    factories.backed_up(lost)
+    backup = Backup.objects.exclude(stream="").get()
+    Backup.objects.filter(pk=backup.pk).update(user=alice_phone.user, vault=None)
+    RecoveryAccount.objects.update(user=alice_phone.user)
+    proof = factories.proven(alice_phone, purpose=Purpose.RESTORE)
+    alice_phone.client.get("/accounts/")
+    sign_in(context, alice_phone)
+
+    shown = []
+    page.goto(f"/backups/restore/choose/?proof={proof}")
+    for button in ("Continue", "Restore", "Finish later"):
+        probe.look(page)
+        shown.append(folded(page.locator("main").inner_text()))
+        page.get_by_role("button", name=button).or_(page.get_by_role("link", name=button)).first.click()
+    page.wait_for_url("**/restore/report/**")
+    for address in (page.url, "/backups/", f"/backups/off/?backup={backup.pk}", "/accounts/"):
+        page.goto(address)
+        probe.look(page)
+        shown.append(folded(page.locator("main").inner_text()))
+
+    assert [folded(device) in text for text in shown[:6]] == [True, True, False, True, True, True]
+    assert [sum(folded(payload) in text for payload in PAYLOADS) > 150 for text in shown] == [
+        *(False, True, False, True, False, False, True)
+    ]
+    assert (probe.ran, probe.found) == ([], [])
 
 
 def test_payload_that_is_not_escaped_is_noticed(

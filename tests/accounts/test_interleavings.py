@@ -44,22 +44,32 @@ class Copy:
     """Every row of these apps, as an operator copies them. `put_back` takes the database to that time."""
 
     def __init__(self, *names: str) -> None:
+        self._names = names or ("accounts",)
         self._rows: dict[str, list[Any]] = {}
-        models = [model for name in names or ("accounts",) for model in apps.get_app_config(name).get_models()]
         with connection.cursor() as cursor:
-            for model in models:
-                cursor.execute(f"SELECT * FROM {model._meta.db_table}")  # noqa: S608 - a table's own name
-                self._rows[model._meta.db_table] = cursor.fetchall()
+            for table in _tables(*self._names):
+                cursor.execute(f"SELECT * FROM {table}")  # noqa: S608 - a table's own name
+                self._rows[table] = cursor.fetchall()
 
     def put_back(self) -> None:
         """What is there goes; what was copied comes."""
+        clear(*self._names)
         with connection.cursor() as cursor:
-            for table in self._rows:
-                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - a table's own name
             for table, rows in self._rows.items():
                 if rows:
                     places = ", ".join(["%s"] * len(rows[0]))
                     cursor.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608 - the same
+
+
+def clear(*names: str) -> None:
+    """No row of these apps is left."""
+    with connection.cursor() as cursor:
+        for table in _tables(*names):
+            cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - a table's own name
+
+
+def _tables(*names: str) -> list[str]:
+    return [model._meta.db_table for name in names for model in apps.get_app_config(name).get_models()]
 
 
 @dataclass

@@ -62,7 +62,8 @@ def of(backup: Backup | None, *, user: Any, vault: OpenVault | None, held: Held 
     if status is Status.NO_PROVIDER:
         return _no_provider(backup, vault, held, say, count=count, at=at)
     if status is Status.DELETING:
-        return _made(backup, status, title=say.will_be_deleted(), second=_accounts(backup.count))
+        steps = tuple(step for step in STATES[status].steps if step is not Step.DELETE_NOW or not backup.unopened)
+        return _made(backup, status, title=say.will_be_deleted(), second=_accounts(backup.count), steps=steps)
     if status is Status.UNSAVED:
         return _made(backup, status, title=say.title(status), second=say.waiting(), texts=say.kept())
     if status is Status.FAILING:

@@ -97,6 +97,8 @@ class Backup(models.Model):
     vault = models.OneToOneField(Vault, models.SET_NULL, null=True, related_name="backup")
     former_of = models.ForeignKey(Vault, models.SET_NULL, null=True, related_name="former_backups")
     passes_to = models.ForeignKey(Vault, models.SET_NULL, null=True, related_name="earlier_backups")
+    # Found in the store without a record, and never opened since: it may be somebody else's of the same account.
+    unopened = models.BooleanField(default=False)
     recovery_account = models.ForeignKey(
         RecoveryAccount, models.RESTRICT, null=True, related_name="backups", verbose_name=_("recovery account")
     )
@@ -135,6 +137,7 @@ class Backup(models.Model):
                 name="backup_is_on_or_off",
             ),
             models.CheckConstraint(condition=Q(vault=None) | Q(former_of=None), name="backup_is_in_play_or_former"),
+            models.UniqueConstraint(fields=("stream",), condition=~Q(stream=""), name="backup_stream_has_one_row"),
         )
 
     def __str__(self) -> str:

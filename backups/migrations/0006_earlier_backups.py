@@ -21,4 +21,11 @@ class Migration(migrations.Migration):
                 to="accounts.vault",
             ),
         ),
+        migrations.AddField(model_name="backup", name="unopened", field=models.BooleanField(default=False)),
+        migrations.AddConstraint(
+            model_name="backup",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("stream", ""), _negated=True), fields=("stream",), name="backup_stream_has_one_row"
+            ),
+        ),
     ]

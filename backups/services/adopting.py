@@ -1,16 +1,18 @@
 """Backups without a list pass to the one that was restored from their account: "Earlier backups".
 
 Either their list is gone, or will be; or the records are, and the store alone tells of them. They get no newer saved
-state. They are shown, thinned out and deleted with the list's own.
+state. They are shown, and deleted with the list's own.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
 from django.views.decorators.debug import sensitive_variables
 
@@ -59,25 +61,33 @@ def _known(newest: Choice, contents: Contents, number: int) -> Choice:
     )
 
 
-def adopt(vault: OpenVault, person: Identity, found: Collection[Choice], *, at: datetime) -> None:
+def adopt(vault: OpenVault, person: Identity, found: Collection[Choice], stream: str, *, at: datetime) -> None:
     """What lies under a proven account passes to this list: now where its own list is gone, later where it goes later.
 
-    `found` is what `unrecorded` gave. In the transaction of the restore, which has locked the list.
+    `found` is what `unrecorded` gave, `stream` the one that is restored. Whoever opens a backup has a right to it; what
+    was only found may be somebody else's who holds the same account, and goes to them once they open it. In the
+    transaction of the restore, which has locked the list.
     """
     names = recovery.ctxs(person, vault.device.type)
-    others = Backup.objects.filter(user=vault.user, recovery_account__name__in=names, left_at=None).exclude(stream="")
-    others.exclude(vault=vault.row).exclude(former_of=vault.row).update(passes_to=vault.row)
+    under = Backup.objects.filter(recovery_account__name__in=names, left_at=None).exclude(stream="")
+    own = under.filter(user=vault.user).exclude(vault=vault.row).exclude(former_of=vault.row)
+    own.exclude(passes_to=vault.row).update(passes_to=vault.row)
     for choice in found:
-        if not Backup.objects.filter(stream=choice.name.stream.hex()).exists():
-            _recorded(vault, person, choice, at=at)
+        with suppress(IntegrityError), transaction.atomic():  # Another restore was quicker.
+            _recorded(vault, person, choice, unopened=choice.name.stream.hex() != stream, at=at)
+    rows = under.select_for_update(of=("self",)).select_related("recovery_account")
+    row = rows.filter(stream=stream, unopened=True).first()
+    if row is not None:
+        _opened(row, vault, person, at=at)
 
 
-def _recorded(vault: OpenVault, person: Identity, newest: Choice, *, at: datetime) -> None:
+def _recorded(vault: OpenVault, person: Identity, newest: Choice, *, unopened: bool, at: datetime) -> None:
     """A backup of which nothing was known: by it everything in its stream is deleted one day."""
     account = recovery.account(vault.user, person, vault.device.type, ctx=newest.name.ctx, at=at)
     Backup.objects.create(
         user=vault.user,
         passes_to=vault.row,
+        unopened=unopened,
         recovery_account=account,
         bound=making.bound(vault.row.pk, account),
         stream=newest.name.stream.hex(),
@@ -88,38 +98,29 @@ def _recorded(vault: OpenVault, person: Identity, newest: Choice, *, at: datetim
         saved_at=newest.made_at,
         whole=newest.whole,
         named=newest.named,
-        retry_at=at + _THINNED_AFTER,
     )
+
+
+def _opened(row: Backup, vault: OpenVault, person: Identity, *, at: datetime) -> None:
+    """One that was only found is opened. Where another had found it before, it was never theirs, nor was its end."""
+    if row.user_id != vault.user.pk:
+        assert row.recovery_account is not None  # noqa: S101 - a constraint of the table
+        ctx = bytes(row.recovery_account.name)
+        row.recovery_account = recovery.account(vault.user, person, vault.device.type, ctx=ctx, at=at)
+        row.user, row.passes_to, row.deletes_at = vault.user, vault.row, None
+        row.bound = making.bound(vault.row.pk, row.recovery_account)
+    row.unopened = False
+    row.save(update_fields=["user", "recovery_account", "passes_to", "bound", "unopened", "deletes_at"])
 
 
 def tidy(at: datetime) -> int:
     """To earlier backups nothing newer comes after which older saved states would go: a week later those go by this.
 
-    The newest three stay, and pinned ones. Returns how many went.
+    The newest three stay, and pinned ones. What has no records was thinned out while it had some, and stays as it is:
+    names alone say nothing of what opens. Returns how many went.
     """
     earlier = Backup.objects.filter(vault=None, former_of=None, left_at=None, deletes_at=None).exclude(stream="")
-    thinned = Count("generations", filter=Q(generations__state=Generation.State.PROVEN, generations__pinned=False))
-    full = earlier.filter(saved_at__lte=at - _THINNED_AFTER).annotate(states=thinned)
+    states = Count("generations", filter=Q(generations__state=Generation.State.PROVEN, generations__pinned=False))
+    full = earlier.filter(saved_at__lte=at - _THINNED_AFTER).annotate(states=states)
     full = full.filter(states__gt=retaining.NEWEST_KEPT)
-    gone = sum(retaining.prune(pk, at=at) for pk in full.values_list("pk", flat=True))
-    for backup in earlier.filter(retry_at__lte=at, generations=None).select_related("recovery_account"):
-        if objects.is_silent(at):
-            break
-        gone += _thinned(backup, at=at)
-    return gone
-
-
-def _thinned(backup: Backup, *, at: datetime) -> int:
-    """The same of one that has no rows of its saved states: by their names alone."""
-    assert backup.recovery_account is not None  # noqa: S101 - a constraint of the table
-    try:
-        with objects.asking(at):
-            there = list(objects.named(bytes(backup.recovery_account.name), backup.stream))
-    except StoreFailed:
-        return 0
-    stay = set(sorted({name.sequence for name in there}, reverse=True)[: retaining.NEWEST_KEPT])
-    over = {name.path: name.path for name in there if name.sequence not in stay}
-    gone = objects.remove_all(over, at=at)
-    if len(gone) == len(over):
-        Backup.objects.filter(pk=backup.pk).update(retry_at=None)
-    return len(gone)
+    return sum(retaining.prune(pk, at=at) for pk in full.values_list("pk", flat=True))

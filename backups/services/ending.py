@@ -42,15 +42,15 @@ def off(backup: Backup, *, device: Device | None, at: datetime) -> Backup:
         if row.deletes_at is None:
             row.deletes_at = at + settings.BACKUP_GRACE
             row.save(update_fields=["deletes_at"])
-            going_along(row).filter(deletes_at=None).update(deletes_at=row.deletes_at)
+            along = going_along(row).filter(deletes_at=None).update(deletes_at=row.deletes_at)
             tag = Tag.BACKUP_EARLIER_OFF if row.is_earlier else Tag.BACKUP_OFF
-            activity.record(tag, user=row.user, device=device, at=at, facts=_until(row))
+            activity.record(tag, user=row.user, device=device, at=at, facts=_until(row) | {"along": along})
     return row
 
 
 def going_along(row: Backup) -> QuerySet[Backup]:
-    """Earlier backups that go when that of the list goes, and come back with it."""
-    earlier = Backup.objects.filter(passes_to=row.vault_id, vault=None, former_of=None, left_at=None)
+    """Earlier backups that go when that of the list goes, and come back with it: not what was only found."""
+    earlier = Backup.objects.filter(passes_to=row.vault_id, vault=None, former_of=None, left_at=None, unopened=False)
     return earlier.exclude(stream="") if row.vault_id is not None else earlier.none()
 
 
@@ -105,13 +105,13 @@ def _give_way(vault_id: UUID, *, device: Device | None, at: datetime) -> None:
 def delete_now(backup: Backup, *, device: Device | None, at: datetime) -> None:
     """Delete every saved state at once. The caller holds the open list, or a fresh proof of the recovery account.
 
-    Only of one that is on its way out, and with no Undo from the first moment on. Raises NotOn, and StoreFailed where
-    something is left, which `expire` goes on with.
+    Only of one that is on its way out, and with no Undo from the first moment on; never of one that was only found,
+    which may be somebody else's. Raises NotOn, and StoreFailed where something is left, which `expire` goes on with.
     """
     with transaction.atomic():
         finding.lock(backup)
         row = finding.row_of(backup)
-        if not row.stream or row.deletes_at is None:
+        if not row.stream or row.deletes_at is None or row.unopened:
             raise finding.NotOn
         _leave(row, at=at)
     _end(row, device=device, at=at)
@@ -125,12 +125,12 @@ def expire(at: datetime) -> int:
     """
     ended, failing = 0, 0
     due = Backup.objects.filter(deletes_at__lte=at).filter(Q(retry_at=None) | Q(retry_at__lte=at) | Q(left_at=None))
-    for backup in due.order_by(F("retry_at").asc(nulls_first=True)):
+    for backup in due.order_by(F("vault").asc(nulls_last=True), F("retry_at").asc(nulls_first=True)):
         if objects.is_silent(at):  # One that does not answer is not waited for by each; who waited longest is next.
             failing += 1
             break
         try:
-            ended += not begins_anew(backup, at=at) and _over(backup, at=at)
+            ended += not begins_anew(backup, at=at) and not _goes_along(backup) and _over(backup, at=at)
         except Exception as error:  # One that fails holds back no other.
             told = error.cause.value if isinstance(error, StoreFailed) else type(error).__name__
             logger.error("A backup was not deleted: %s", told, exc_info=None if told != type(error).__name__ else error)
@@ -139,6 +139,12 @@ def expire(at: datetime) -> int:
     if failing:
         raise retaining.NotAllDone
     return ended
+
+
+def _goes_along(backup: Backup) -> bool:
+    """Whether the backup of its list, with which it goes, is still to be judged: then it waits for that."""
+    own = Backup.objects.filter(vault=backup.passes_to_id, deletes_at=backup.deletes_at)
+    return backup.is_earlier and backup.passes_to_id is not None and own.exists()
 
 
 def _over(backup: Backup, *, at: datetime) -> bool:
@@ -170,8 +176,10 @@ def begins_anew(backup: Backup, *, at: datetime) -> bool:
         finding.lock(backup)
         row = Backup.objects.select_for_update().filter(pk=backup.pk, deletes_at=backup.deletes_at).first()
         if row is not None:
+            along = going_along(row).filter(deletes_at=row.deletes_at)
             row.high_water, row.deletes_at = newest, at + settings.BACKUP_GRACE
             row.save(update_fields=["high_water", "deletes_at"])
+            along.update(deletes_at=row.deletes_at)
             activity.record(Tag.BACKUP_OFF, user=row.user, at=at, facts=_until(row))
     return True
 
@@ -211,7 +219,7 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
             locked.generations.all().delete()
             locked.protection, locked.retry_at = "", at + _UNDER_WAY_FOR
             locked.save(update_fields=["protection", "retry_at"])
-            if locked.saved_at is not None:
+            if locked.saved_at is not None or locked.former_of_id is None:  # What stayed shut tells no day.
                 RecoveryAccount.objects.filter(backups=locked).update(deleted_at=at)
             activity.record(Tag.BACKUP_DELETED, user=locked.user, device=device, at=at, facts=facts)
         elif locked.retry_at is None or locked.retry_at <= at:
@@ -224,8 +232,11 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
 
 def is_open_to_operator(vault: Vault) -> bool:
     """Whether anything is kept of this list that the recovery account alone opens, and so the operator can."""
-    of_list = Q(backup__vault=vault) | Q(backup__former_of=vault)
-    return Generation.objects.filter(of_list, slots=[]).exists()
+    of_list = Q(backup__vault=vault) | Q(backup__former_of=vault) | Q(backup__passes_to=vault, backup__vault=None)
+    if Generation.objects.filter(of_list, slots=[]).exists():
+        return True
+    found = Backup.objects.filter(passes_to=vault, vault=None, left_at=None, protection=Protection.SIGN_IN)
+    return found.exclude(stream="").exists()
 
 
 def open_to_operator(backup: Backup) -> list[Generation]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import User, Vault
 from accounts.services import vaults
@@ -44,7 +44,8 @@ def by_id(user: User, backup_id: UUID | str) -> Backup:
 def every(user: User) -> list[Backup]:
     """The backups of a person that are kept, of all their lists: those in play first, earlier ones last."""
     kept = Backup.objects.filter(user=user).exclude(stream="")
-    kept = kept.exclude(saved_at=None, deletes_at__isnull=False, passes_to=None)
+    never_saved = Q(saved_at=None, deletes_at__isnull=False) & ~Q(vault=None, former_of=None)
+    kept = kept.exclude(never_saved)
     kept = kept.filter(left_at=None)  # Those are gone, but for what the store has yet to let go.
     kept = kept.select_related("recovery_account", "vault").order_by(F("deletes_at").asc(nulls_first=True), "-on_at")
     return sorted(kept, key=lambda one: one.is_earlier)

@@ -69,7 +69,7 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     try:
         with transaction.atomic():
             changed, report_id = _merged(vault, draft_id, person, contents, met, rows, chosen.keeps, at=at)
-            adopting.adopt(vault, person, earlier, at=at)
+            adopting.adopt(vault, person, earlier, document["stream"], at=at)
     except BaseException:
         attempts.forget(tried)
         raise

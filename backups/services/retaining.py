@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User
 from accounts.services.activity import Tag
 from backups import storage
-from backups.models import Backup, Generation
+from backups.models import Backup, Generation, RecoveryAccount
 from backups.services import objects
 from backups.storage import StoreFailed
 
@@ -156,7 +156,10 @@ def expire_people(at: datetime) -> int:
         if objects.is_silent(at):
             failing += 1
             break
-        streams = set(user.backups.exclude(stream="").values_list("recovery_account__name", "stream"))
+        # What was only found is left to whoever else holds its account: they may have nothing but that.
+        others = RecoveryAccount.objects.filter(name=OuterRef("recovery_account__name")).exclude(user=user)
+        theirs_alone = user.backups.exclude(stream="").exclude(Q(unopened=True) & Exists(others))
+        streams = set(theirs_alone.values_list("recovery_account__name", "stream"))
         of_user = Generation.objects.filter(recovery_account__user=user)
         try:
             with objects.asking(at):

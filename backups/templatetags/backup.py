@@ -100,11 +100,10 @@ def of_key(since: dict[str, datetime], key: KeySlot) -> datetime | None:
 
 @register.simple_tag(takes_context=True)
 def list_is_closed(context: template.Context) -> bool:
-    """Whether nothing that is stored opens the list: no saved state of it is kept that the sign-in alone opens."""
+    """Whether nothing that is stored opens the list: no saved state of it, nor of what it was restored from, is kept
+    that the sign-in alone opens."""
     vault = _vault(context)
-    if vault is None:
-        return False
-    return chip.of(vault) is None or not ending.is_open_to_operator(vault.row)  # Without a row it never had one.
+    return vault is not None and not ending.is_open_to_operator(vault.row)
 
 
 @register.simple_tag

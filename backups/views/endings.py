@@ -97,15 +97,23 @@ def off(request: BackupRequest) -> HttpResponse:
 def delete(request: BackupRequest) -> HttpResponse:
     """Delete at once what would be deleted anyhow. Asks for the open list, or for its recovery account."""
     backup = meant(request)
-    if backup is None or backup.deletes_at is None:
+    if backup is None or backup.deletes_at is None or backup.unopened:
         return go(request, "backups:status")
     proof = request.POST.get("proof") or request.GET.get("proof", "")
-    may = is_of(backup, request.vault) or _shown_by(request, backup, proof)
+    # An earlier one may be all that somebody else has of a list: who holds this one shows the account, too.
+    holds = is_of(backup, request.vault) and not backup.is_earlier
+    may = holds or _shown_by(request, backup, proof)
     if request.method == "POST":
-        if not may or not (is_of(backup, request.vault) or _used_up(request, backup, proof)):
+        if not may or not (holds or _used_up(request, backup, proof)):
             return go(request, "backups:delete", query={"backup": str(backup.pk)})
         return _deleted(request, backup)
-    context = {"backup": backup, "may": may, "proof": proof, "lost": bool(proof) and not may}
+    context = {
+        "backup": backup,
+        "may": may,
+        "proof": proof,
+        "lost": bool(proof) and not may,
+        "list_open": is_of(backup, request.vault),
+    }
     return page(request, "backups/delete.html", context)
 
 
@@ -145,7 +153,7 @@ def _used_up(request: BackupRequest, backup: Backup, proof: str) -> bool:
 def sign_in_to_delete(request: BackupRequest) -> HttpResponse:
     """On to the provider of the recovery account, whose owner may delete at once without the list."""
     backup = meant(request)
-    if backup is None or backup.deletes_at is None or backup.recovery_account is None:
+    if backup is None or backup.deletes_at is None or backup.unopened or backup.recovery_account is None:
         return go(request, "backups:status")
     account = backup.recovery_account
     role = Role(account.role)

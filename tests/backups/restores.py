@@ -122,6 +122,8 @@ class Restores(Truth):
         except (TooManyTries, NothingChosen):
             assert self.accounts == before, self.log
             return
+        if is_killed and self.accounts == before:
+            return  # Before anything was written, or where nothing was to be: never in between.
         self.model = self.accounts
         self.merged(before, contents, self.model, keeps)
         self.log.append("restored")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
@@ -100,6 +100,9 @@ class FaultyStore(DirectoryStore):
     def _fault(self, act: str) -> Any:
         if type(self).on_call is not None:
             type(self).on_call()
+        return self._told(act)
+
+    def _told(self, act: str) -> Any:
         queue = self.faults.get(act)
         fault = queue.popleft() if queue else None
         if isinstance(fault, Cause):
@@ -114,6 +117,11 @@ class FaultyStore(DirectoryStore):
         """Fails, or gives other bytes."""
         fault = self._fault("fetch")
         return super().fetch(name) if fault is None else bytes(fault)
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Fails; looking is no call that `on_call` hears."""
+        self._told("names")
+        return super().names(prefix)
 
     def remove(self, name: str) -> bool:
         """Fails."""

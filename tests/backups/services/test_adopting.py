@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import DeviceType, Event, Vault
@@ -25,11 +27,11 @@ from tests.backups import support
 from tests.backups.services.test_restoring import WORDS, lost_and_new, proof_of, restored
 from tests.backups.support import FaultyStore
 from tests.factories import Visitor
+from tests.pages import text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GRACE = settings.BACKUP_GRACE
-WEEK = timedelta(days=7)
 
 
 def earlier(visitor: Visitor) -> list[Backup]:
@@ -60,7 +62,7 @@ def test_stream_that_no_record_knows_is_adopted_with_what_it_told(protection: Pr
     assert (one.user, one.stream, one.high_water) == (new.user, backup.stream, newest.sequence)
     assert (one.device_name, one.count, one.protection) == ("Pixel 8", 3, protection.value)
     assert one.saved_at == saved_at.replace(microsecond=0)
-    assert (one.is_earlier, one.is_kept, one.is_on) == (True, True, False)
+    assert (one.is_earlier, one.is_kept, one.is_on, one.unopened) == (True, True, False, False)
     assert one.recovery_account.label == "a…@outlook.example"
 
 
@@ -79,6 +81,7 @@ def test_one_that_stays_shut_is_adopted_by_its_number_alone() -> None:
     assert set(found) == {backup.stream, shut.stream}
     assert (found[shut.stream].device_name, found[shut.stream].saved_at, found[shut.stream].count) == ("", None, 0)
     assert found[shut.stream].protection == Protection.KEY
+    assert (found[backup.stream].unopened, found[shut.stream].unopened) == (False, True)
 
 
 def test_older_state_tells_of_which_device_the_shut_newest_is() -> None:
@@ -297,6 +300,35 @@ def test_its_undo_takes_no_place_of_another() -> None:
     assert now.is_on
 
 
+def test_records_put_back_give_what_goes_along_its_time_anew_too() -> None:
+    new, one = adopted()
+    at = timezone.now()
+    off = ending.off(finding.of(new.vault.row), device=None, at=at)
+    support.put_there(off, off.high_water + 3)  # There was an Undo since then, of which these records know nothing.
+    over = at + GRACE + timedelta(seconds=1)
+
+    ending.expire(over)
+
+    assert {off.stream, one.stream} == support.streams()
+    assert finding.of(new.vault.row).deletes_at == earlier(new)[0].deletes_at == over + GRACE
+
+
+def test_what_goes_along_waits_until_the_store_tells_of_the_backup_of_the_list(faulty: type[FaultyStore]) -> None:
+    new, one = adopted()
+    at = timezone.now()
+    ending.off(finding.of(new.vault.row), device=None, at=at)
+    over = at + GRACE + timedelta(seconds=1)
+    faulty.next("names", Cause.UNREACHABLE)
+
+    with pytest.raises(retaining.NotAllDone):
+        ending.expire(over)
+    before = support.streams()
+    ending.expire(over + timedelta(minutes=1))
+
+    assert one.stream in before
+    assert support.stored() == []
+
+
 def test_what_is_deleted_at_the_end_of_its_time_is_gone_at_once() -> None:
     """Its newest number is known: nothing newer lies there than the records say, which would begin its time anew."""
     new, one = adopted()
@@ -318,36 +350,44 @@ def test_person_who_leaves_takes_it_along() -> None:
     assert support.stored() == []
 
 
-def stream_of_eight() -> tuple[Visitor, datetime]:
-    """A list that was restored just now from the last of eight saved states, of which there is no record."""
+def test_one_without_records_stays_as_it_is() -> None:
+    """Names say nothing of what opens: the three newest may be anybody's, or damaged."""
     _, new, backup = lost_and_new()
     for number in range(7):
         support.put_there(backup, 20 + number)
     support.without_records()
-    at = timezone.now()
     restored(new, index=-1)
-    return new, at
+
+    gone = adopting.tidy(timezone.now() + timedelta(days=30))
+
+    assert (gone, len(support.stored())) == (0, 8)
 
 
-def test_one_without_records_is_thinned_out_a_week_later_by_its_numbers() -> None:
-    _, at = stream_of_eight()
+def test_list_is_not_called_closed_while_an_earlier_backup_opens_with_the_sign_in_alone() -> None:
+    new, one = adopted()
+    Backup.objects.filter(vault=new.vault.row).delete()
+    factories.grown_fresh(new)
 
-    before = adopting.tidy(at + WEEK - timedelta(minutes=1)), len(support.stored())
-    gone = [adopting.tidy(at + WEEK + timedelta(minutes=number)) for number in (1, 2)]
+    before = ending.is_open_to_operator(new.vault.row), text(new.client.get(reverse("accounts:keys")))
+    Backup.objects.filter(pk=one.pk).update(protection=Protection.KEY)
+    after = ending.is_open_to_operator(new.vault.row), text(new.client.get(reverse("accounts:keys")))
 
-    assert before == (0, 8)
-    assert gone == [5, 0]
-    assert sorted(name[-14] for name in support.stored()) == ["8", "9", "a"]
-    assert Backup.objects.exclude(stream="").get().retry_at is None
+    closed = "Nothing stored on this server opens your list."
+    assert (before[0], closed in before[1]) == (True, False)
+    assert (after[0], closed in after[1]) == (False, True)
 
 
-def test_store_that_fails_is_asked_again(faulty: type[FaultyStore]) -> None:
-    _, at = stream_of_eight()
+def test_list_is_not_called_closed_for_an_earlier_backup_with_records() -> None:
+    old, _, backup = lost_and_new()
+    Backup.objects.filter(pk=backup.pk).update(protection=Protection.KEY)
+    at = timezone.now()
+    new = begun_instead(old, at=at)
+    restored(new, proof=proof_of(new, target=str(new.vault.row.pk)))
+    before = ending.is_open_to_operator(new.vault.row)
 
-    faulty.next("remove", None, Cause.UNREACHABLE)
-    gone = [adopting.tidy(at + WEEK + timedelta(minutes=number)) for number in (1, 2)]
+    aside.expire(at + settings.LISTS_PUT_ASIDE_FOR + timedelta(minutes=1))
 
-    assert gone == [1, 4]
+    assert (before, ending.is_open_to_operator(new.vault.row)) == (False, True)
 
 
 def test_recorded_one_is_thinned_out_a_week_after_its_last_state() -> None:
@@ -382,3 +422,132 @@ def test_what_lies_under_another_account_is_not_adopted() -> None:
     restored(new)
 
     assert elsewhere.stream not in {one.stream for one in earlier(new)}
+
+
+# -- One account, two people ------------------------------------------------------------------------------------------
+
+
+def shared() -> tuple[Visitor, Visitor, str, str]:
+    """Alice and bob keep their backups under one account, and the records are lost. Both, and each one's stream."""
+    _, alice, hers = lost_and_new()
+    before = factories.enrolled("bob.before@example.org", name="Bob's phone", type="android")
+    factories.create_entry(on=before, name="bob's")
+    his = factories.backed_up(before)
+    support.without_records()
+    return alice, factories.enrolled("bob.new@example.org", name="Fold", type="android"), hers.stream, his.stream
+
+
+def restored_from(visitor: Visitor, stream: str) -> Backup:
+    """Restored from this stream, of those that lie there. Its row."""
+    choices = searching.find(factories.person(), "android").every
+    restored(visitor, index=[choice.name.stream.hex() for choice in choices].index(stream))
+    return Backup.objects.get(stream=stream)
+
+
+def test_what_was_only_found_goes_with_nothing_and_at_once_never() -> None:
+    _, bob, hers, his = shared()
+    restored_from(bob, his)
+    factories.backed_up(bob)
+    at = timezone.now()
+
+    ending.off(finding.of(bob.vault.row), device=None, at=at)
+    ending.expire(at + GRACE + timedelta(seconds=1))
+    found = Backup.objects.get(stream=hers)
+    ending.off(found, device=None, at=at)
+    with pytest.raises(finding.NotOn):
+        ending.delete_now(found, device=None, at=at)
+
+    assert support.streams() == {hers}
+
+
+def test_what_was_only_found_passes_to_whoever_opens_it_and_its_end_was_never_theirs_to_say() -> None:
+    alice, bob, hers, his = shared()
+    restored_from(bob, his)
+    ending.off(Backup.objects.get(stream=hers), device=None, at=timezone.now())
+
+    row = restored_from(alice, hers)
+
+    assert (row.user, row.passes_to, row.unopened, row.deletes_at) == (alice.user, alice.vault.row, False, None)
+    assert row.recovery_account.user == alice.user
+    assert [one.stream for one in earlier(bob)] == [his]
+    assert Backup.objects.get(stream=his).user == bob.user
+
+
+def test_what_one_of_them_has_opened_stays_theirs() -> None:
+    alice, bob, hers, his = shared()
+    restored_from(bob, his)
+    restored_from(alice, his)
+
+    assert Backup.objects.get(stream=his).user == bob.user
+    assert {one.stream for one in earlier(alice)} == set()
+
+
+def test_who_opens_later_what_they_found_has_it_go_along() -> None:
+    alice, _, hers, his = shared()
+    restored_from(alice, hers)
+    before = Backup.objects.get(stream=his).unopened
+
+    row = restored_from(alice, his)
+
+    assert (before, row.unopened, row.user) == (True, False, alice.user)
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_person_who_leaves_leaves_what_was_only_found_to_whoever_else_holds_the_account(*, is_shared: bool) -> None:
+    alice, bob, hers, his = shared()
+    restored_from(bob, his)
+    if is_shared:
+        factories.backed_up(alice)
+    at = timezone.now()
+
+    deletion.ask(bob.user, at=at)
+    retaining.expire_people(at + settings.ACCOUNT_DELETED_AFTER + timedelta(seconds=1))
+
+    left = support.streams() - set(Backup.objects.exclude(stream="").values_list("stream", flat=True))
+    assert left == ({hers} if is_shared else set())
+    assert not Backup.objects.filter(user=bob.user).exists()
+
+
+def test_two_who_restore_at_once_make_one_row_of_a_stream() -> None:
+    alice, bob, hers, _ = shared()
+    found, at = list(searching.unrecorded(factories.person(), "android")), timezone.now()
+
+    for who in (alice, bob):
+        with transaction.atomic():
+            adopting.adopt(who.vault, factories.person(), found, hers, at=at)
+
+    assert Backup.objects.get(stream=hers).user == alice.user
+    assert Backup.objects.exclude(stream="").count() == 2
+
+
+# -- Its end ----------------------------------------------------------------------------------------------------------
+
+
+def shut() -> tuple[Visitor, Backup]:
+    """A list restored from an older state, and its earlier backup, of which nobody knows when it was saved."""
+    old, new, _ = lost_and_new(protection=Protection.KEY)
+    factories.create_entry(on=old, name="later")
+    support.without_records()
+    restored(new, words=WORDS, index=1)
+    (one,) = earlier(new)
+    assert one.saved_at is None
+    return new, one
+
+
+def test_deleted_one_that_stayed_shut_is_remembered_with_its_day() -> None:
+    _, one = shut()
+    at = timezone.now()
+
+    ending.off(one, device=None, at=at)
+    ending.delete_now(one, device=None, at=at)
+
+    assert recovery.gone(factories.person(), "android").deleted_at == at
+
+
+def test_one_on_its_way_out_whose_list_went_too_is_shown_with_its_undo() -> None:
+    new, one = shut()
+
+    ending.off(one, device=None, at=timezone.now())
+    Vault.objects.filter(pk=new.vault.row.pk).delete()
+
+    assert finding.every(new.user) == [one]

@@ -9,9 +9,10 @@ import time_machine
 from django.core import mail
 from django.urls import reverse
 
+from accounts.services.identity import Purpose
 from accounts.vault.list import Protection
 from backups.models import Backup
-from backups.services import finding
+from backups.services import ending, finding
 from tests import factories
 from tests.backups import support
 from tests.backups.services.test_restoring import WORDS, lost_and_new, restored
@@ -20,7 +21,7 @@ from tests.pages import buttons, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-OFF, STATUS, UNDO = (reverse(f"backups:{name}") for name in ("off", "status", "undo"))
+OFF, STATUS, UNDO, DELETE = (reverse(f"backups:{name}") for name in ("off", "status", "undo", "delete"))
 AT = datetime(2026, 5, 3, 14, 2, tzinfo=UTC)
 
 
@@ -93,7 +94,44 @@ def test_dialog_of_off_names_what_goes_along(new: Visitor, earlier: Backup) -> N
 
     assert "The earlier backup made on Pixel 8 goes with it." in before
     assert "An earlier backup, which opens with a key that you hold, goes with it." in after
+    assert "1 earlier backup goes with it." in mail.outbox[-1].body
     assert len(set(Backup.objects.exclude(stream="").values_list("deletes_at", flat=True)) - {None}) == 1
+
+
+@time_machine.travel(AT, tick=False)
+def test_delete_now_asks_for_the_recovery_account_though_the_list_is_open(new: Visitor, earlier: Backup) -> None:
+    """It may be all that somebody else has of a list."""
+    ending.off(earlier, device=None, at=AT)
+    address, who = f"{DELETE}?backup={earlier.pk}", factories.person()
+    proof = factories.proven(new, purpose=Purpose.RECOVERY_DELETE, target=str(earlier.pk), who=who)
+
+    page, without = new.client.get(address), new.client.post(address)
+    before = support.streams()
+    new.client.post(address, {"proof": proof})
+
+    assert "An earlier backup may be all that is left of a list. Sign in to a…@outlook.example" in text(page)
+    assert buttons(page) == ["Cancel", "Sign in"]
+    assert without.headers["Location"] == address
+    assert earlier.stream in before
+    assert support.streams() == before - {earlier.stream}
+
+
+@time_machine.travel(AT, tick=False)
+def test_what_was_only_found_has_its_time_in_any_case(new: Visitor, earlier: Backup) -> None:
+    Backup.objects.filter(pk=earlier.pk).update(unopened=True)
+    new.client.post(f"{OFF}?backup={earlier.pk}")
+    proof = factories.proven(new, purpose=Purpose.RECOVERY_DELETE, target=str(earlier.pk), who=factories.person())
+
+    page = new.client.get(STATUS)
+    answers = [
+        new.client.post(f"{DELETE}?backup={earlier.pk}", {"proof": proof}),
+        new.client.post(reverse("backups:delete-sign-in"), {"backup": str(earlier.pk)}),
+    ]
+
+    assert "This backup will be deleted on Monday at 14:02 UTC." in text(page)
+    assert ("Undo" in buttons(page), "Delete now" in text(page)) == (True, False)
+    assert [answer.headers["Location"] for answer in answers] == [STATUS] * 2
+    assert earlier.stream in support.streams()
 
 
 @time_machine.travel(AT, tick=False)

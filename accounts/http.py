@@ -64,6 +64,8 @@ def vault_required(view: View) -> View:
             if devices.enter_aside(request) is not None:
                 return go(request, "accounts:aside")
             has_list = request.user.is_authenticated and devices.has_list(request.user)
+            if request.resolver_match is not None and request.resolver_match.view_name == RESTORE:
+                return go(request, "accounts:lost" if has_list else "accounts:start", query={"then": "restore"})
             return go(request, "accounts:open" if has_list else "accounts:start")
         request.vault = vault  # type: ignore[attr-defined]
         try:

@@ -12,12 +12,13 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
-from accounts.models import Device, KeySlot, SlotKind, User, Vault
+from accounts.models import Device, KeySlot, SlotKind, User, Vault, VaultState
 from accounts.services import activity, attempts, devices, doors, vaults
 from accounts.services.activity import Tag
 from accounts.services.devices import Enrolled, NewDevice
 from accounts.services.doors import NoSuchDoor
 from accounts.services.vaults import OpenVault
+from accounts.vault.list import AccountList
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,24 @@ def put_aside(user: User, *, but: Vault, at: datetime, by: Device | None = None)
         facts = {"former": doors.name_of(vault), "day": day.isoformat()}
         activity.record(Tag.LIST_PUT_ASIDE, user=user, device=by, at=at, facts=facts)
     return found
+
+
+@transaction.atomic
+def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = False) -> AccountList:
+    """`vaults.undo`. A list that gave way to what is undone is in use again; to the next restore it gives way again.
+
+    Raises as that does.
+    """
+    made = VaultState.objects.filter(vault=vault.row.pk, version=version).values_list("made_at", flat=True).first()
+    after = vaults.undo(vault, version, at=at, all_since=all_since)
+    if made is not None:
+        gave_way = Vault.objects.select_for_update().filter(gives_way_to=vault.row.pk, put_aside_at__gte=made)
+        for row in gave_way:
+            row.put_aside_at = None
+            row.save(update_fields=["put_aside_at"])
+            facts = {"former": doors.name_of(row)}
+            activity.record(Tag.LIST_KEPT, user=vault.user, device=vault.device, at=at, facts=facts)
+    return after
 
 
 def deleted_at(vault: Vault) -> datetime:

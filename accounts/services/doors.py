@@ -40,15 +40,17 @@ def lists(user: User) -> list[Vault]:
     return list(Vault.objects.filter(user=user, put_aside_at=None).order_by("-changed_at"))
 
 
-def of(user: User, list_id: UUID | None = None) -> Doors:
+def of(user: User, list_id: UUID | None = None, *, type: str = "") -> Doors:
     """The doors of a list of this person's, put aside or not; without an id, of the one in use that changed last.
 
+    Of several that was last open on a device of this type, if one was: who has a new phone means the old phone's.
     Raises NoSuchDoor.
     """
-    vault = lists(user)[:1] if list_id is None else list(Vault.objects.filter(user=user, pk=list_id))
-    if not vault:
+    found = lists(user) if list_id is None else list(Vault.objects.filter(user=user, pk=list_id))
+    if not found:
         raise NoSuchDoor
-    return of_vault(vault[0])
+    alike = (vault for vault in found if len(found) > 1 and type and _type_of(vault) == type)
+    return of_vault(next(alike, found[0]))
 
 
 def of_vault(vault: Vault) -> Doors:
@@ -69,6 +71,11 @@ def of_vault(vault: Vault) -> Doors:
 def last_open(vault: Vault) -> Device | None:
     """The device on which a list was seen last, removed or not; None where the last was shredded."""
     return Device.objects.filter(slots__vault=vault, slots__kind=SlotKind.BROWSER).order_by("-seen_at").first()
+
+
+def _type_of(vault: Vault) -> str:
+    device = last_open(vault)
+    return device.type if device is not None else ""
 
 
 def name_of(vault: Vault) -> str:

@@ -19,7 +19,7 @@ from accounts import list_page, roles, rows, sentences
 from accounts.forms import EntryForm
 from accounts.http import VaultRequest, View, changing, go, page, said, vault_required
 from accounts.sentences import sentence
-from accounts.services import activity, policy, signing, vaults
+from accounts.services import activity, aside, policy, signing, vaults
 from accounts.services import codes as codes_service
 from accounts.services.activity import Tag
 from accounts.services.codes import Code
@@ -351,7 +351,7 @@ def undo(request: VaultRequest, version: int) -> HttpResponse:
     """Put the list back as it was before one change, while that state is kept."""
     agreed = request.POST.get("agreed") == "1"
     try:
-        vaults.undo(request.vault, version, at=timezone.now(), all_since=agreed)
+        aside.undo(request.vault, version, at=timezone.now(), all_since=agreed)
     except vaults.ChangedSince as since:
         changes = [(activity.sentence_of(state.act), state.made_at) for state in since.states]
         return page(request, "accounts/undo.html", {"version": version, "changes": changes})

@@ -189,14 +189,14 @@ def _named(request: UserRequest) -> dict[str, object]:
 
 
 def chosen(request: UserRequest) -> Doors | None:
-    """The doors of the list in `?list=`, or of the one changed last; None where the person has no list."""
+    """The doors of the list in `?list=`, or of the one that fits this browser; None where the person has no list."""
     given = request.GET.get("list", "")
     try:
         return doors.of(request.user, UUID(given) if given else None)
     except (ValueError, NoSuchDoor):
         pass
     try:
-        return doors.of(request.user)
+        return doors.of(request.user, type=_called(request)[1])
     except NoSuchDoor:
         return None
 

@@ -86,6 +86,46 @@ def test_who_restores_loses_nothing_before_something_was_restored(alice_phone: V
     assert Event.objects.filter(tag=Tag.LIST_PUT_ASIDE).count() == 1
 
 
+@pytest.mark.parametrize("all_since", [False, True])
+def test_undo_of_what_it_gave_way_to_has_it_in_use_again(alice_phone: Visitor, *, all_since: bool) -> None:
+    made = begun(alice_phone, restores=True)
+    new = at_new_list(alice_phone, made)
+    create_entry(on=new, name="before it")
+    at = timezone.now()
+    entry = factories.an_entry(name="restored")
+    vaults.change(new.vault, lambda accounts: accounts.add(entry), tag=Tag.RESTORED, at=at)
+    aside.put_aside(alice_phone.user, but=made.vault, at=at)
+    before = row(alice_phone).put_aside_at
+    version = new.vault.row.version - (1 if all_since else 0)
+
+    aside.undo(new.vault, version, at=timezone.now(), all_since=all_since)
+
+    assert before == at
+    assert (row(alice_phone).put_aside_at, row(alice_phone).gives_way_to) == (None, made.vault)
+    assert [one.name for one in new.entries] == ([] if all_since else ["before it"])
+    assert Event.objects.filter(tag=Tag.LIST_KEPT).count() == 1
+
+
+def test_undo_of_something_else_brings_no_list_back(alice_phone: Visitor) -> None:
+    made = begun(alice_phone)
+    new = at_new_list(alice_phone, made)
+    create_entry(on=new, name="later")
+
+    aside.undo(new.vault, new.vault.row.version, at=timezone.now())
+
+    assert row(alice_phone).put_aside_at is not None
+
+
+def test_of_several_lists_the_one_of_this_type_of_device_is_meant(alice_phone: Visitor) -> None:
+    made = devices.set_up(alice_phone.user, laptop(), at=timezone.now(), separate=True)
+    changed_last = doors.of(alice_phone.user).vault
+
+    found = [doors.of(alice_phone.user, type=type).vault for type in ("ios", "computer", "android", "")]
+
+    assert changed_last == made.vault
+    assert found == [row(alice_phone), made.vault, made.vault, made.vault]
+
+
 def test_list_that_nobody_gave_up_is_never_put_aside(alice_phone: Visitor, bob: Visitor) -> None:
     separate = devices.set_up(alice_phone.user, laptop(), at=timezone.now(), separate=True)
 

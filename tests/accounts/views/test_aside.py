@@ -63,7 +63,7 @@ def test_question_names_where_the_list_was_open_last(alice_elsewhere: Visitor, t
 
     asked = alice_elsewhere.client.get(LOST + query)
 
-    assert "Your list was last open on 'Alice's phone', 3 May 2026." in text(asked)
+    assert "Your list was last open on 'Alice's phone', 3 May 2026 at 14:02 UTC." in text(asked)
     assert "I can still open it" in text(asked)
     assert f'href="{INSTEAD}{query.replace("&", "&amp;")}"' in main(asked)
     assert ("restored into a new list" in text(asked)) == bool(then)
@@ -381,6 +381,17 @@ def test_setting_up_to_restore_leads_to_the_wizard(alice: Visitor) -> None:
     assert Device.objects.get().name == "Laptop"
 
 
+def test_restore_without_the_open_list_comes_to_its_question_at_once(alice: Visitor, bob: Visitor) -> None:
+    elsewhere = factories.at_another_browser(bob)
+
+    answers = [who.client.get(reverse("backups:restore")) for who in (alice, elsewhere)]
+
+    assert [answer.headers["Location"] for answer in answers] == [
+        f"{reverse('accounts:start')}?then=restore",
+        f"{reverse('accounts:lost')}?then=restore",
+    ]
+
+
 def test_welcome_signs_in_first_and_leads_on(alice: Visitor) -> None:
     stranger = factories.Client()
 
@@ -388,6 +399,6 @@ def test_welcome_signs_in_first_and_leads_on(alice: Visitor) -> None:
     answer = stranger.post(to_sign_in, {"login": "alice@example.org", "password": factories.PASSWORD}, follow=True)
 
     assert to_sign_in == f"{reverse('account_login')}?next={RESTORE}"
-    assert [step for step, _ in answer.redirect_chain] == [RESTORE, START]
+    assert [step for step, _ in answer.redirect_chain] == [RESTORE, f"{START}?then=restore"]
     sign_up = f"{reverse('account_signup')}?{urlencode({'next': RESTORE})}"
     assert sign_up in factories.Client().get(to_sign_in).content.decode()

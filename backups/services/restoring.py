@@ -64,9 +64,9 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
         raise NothingChosen
     met = [one for one in found if one.entry.id in wanted]
     person = opening.person_of(document)
-    earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
     tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
     try:
+        earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
         with transaction.atomic():
             changed, report_id = _merged(vault, draft_id, person, contents, met, rows, chosen.keeps, at=at)
             adopting.adopt(vault, person, earlier, document["stream"], at=at)

@@ -5,9 +5,10 @@ What a person has not proven is told nobody: a choice that does not exist and on
 
 from __future__ import annotations
 
+import heapq
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
@@ -27,6 +28,7 @@ from backups.storage import NotStored
 logger = logging.getLogger(__name__)
 
 _LOOKED_INTO = 40  # Saved states without a record, of which so many are opened to see whose they are.
+_LISTED = 900  # Names under an account; SQLite may be asked for no more than 999 values at once.
 _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 
 
@@ -34,7 +36,8 @@ _KEY = re.compile(r"[0-9a-f]{16}-[0-9a-f]{16}")
 class Choice:
     """A saved state that can be chosen, as far as records or itself tell. `kinds` are the keys of which it needs one.
 
-    Without a record and without the key that opens it nothing but its number is known: `made_at` is None.
+    Without a record and without the key that opens it nothing but its number is known: `made_at` is None. Where nobody
+    looked into it, or could, not even the kinds are: `is_unknown`.
     """
 
     name: Name
@@ -46,6 +49,7 @@ class Choice:
     kinds: frozenset[str] = frozenset()
     is_recorded: bool = False
     is_damaged: bool = False
+    is_unknown: bool = False
     deletes_at: datetime | None = None
     sha256: bytes | None = field(default=None, repr=False)
 
@@ -53,6 +57,11 @@ class Choice:
     def key(self) -> str:
         """What a form calls it."""
         return f"{self.name.stream.hex()}-{self.name.sequence:016x}"
+
+    @property
+    def openers(self) -> frozenset[str]:
+        """The kinds of keys that are offered for it: where none is known, each."""
+        return frozenset({envelope.WORDS, envelope.PASSKEY}) if self.is_unknown else self.kinds
 
     @property
     def count(self) -> int:
@@ -95,23 +104,24 @@ class NotThere(Exception):
 
 def find(person: Identity, device_type: str) -> Found:
     """The backups of this type of device under a proven account. Raises StoreFailed."""
-    streams, rows = _streams(person, device_type), _rows(person, device_type)
+    rows = _rows(person, device_type)
+    streams = _streams(person, device_type, rows)
     found: dict[bytes, list[Choice]] = {}
     looked_into = 0
-    # The newest of each stream come first, so that of many the newest are looked into.
-    for name in chain.from_iterable(zip_longest(*streams.values())):
-        row = rows.get((name.stream, name.sequence)) if name is not None else None
-        if name is None or _is_gone(row):
+    for name in _in_turn(streams.values()):
+        row = rows.get((name.stream, name.sequence))
+        if _is_gone(row):
             continue
         if row is not None:
             choice = _recorded(name, row)
         else:
             looked_into += 1
-            choice = _looked_into(name, device_type) if looked_into <= _LOOKED_INTO else Choice(name)
+            is_looked_into = looked_into <= _LOOKED_INTO
+            choice = _looked_into(name, device_type) if is_looked_into else Choice(name, is_unknown=True)
         found.setdefault(name.stream, []).append(choice)
     newest = sorted((choices[0] for choices in found.values()), key=_when, reverse=True)
     older = sorted((choice for choices in found.values() for choice in choices[1:]), key=_when, reverse=True)
-    elsewhere = {type: len(_streams(person, type)) for type in DeviceType.values if type != device_type}
+    elsewhere = {type: len(_streams(person, type, {})) for type in DeviceType.values if type != device_type}
     return Found(
         tuple(newest),
         tuple(older),
@@ -122,23 +132,38 @@ def find(person: Identity, device_type: str) -> Found:
 
 def choice(person: Identity, device_type: str, key: str) -> Choice:
     """The saved state that a form calls by this key. Raises NotThere, StoreFailed."""
-    for name in chain.from_iterable(_streams(person, device_type).values()):
+    rows = _rows(person, device_type)
+    for name in chain.from_iterable(_streams(person, device_type, rows).values()):
         if Choice(name).key == key:
-            row = _rows(person, device_type).get((name.stream, name.sequence))
+            row = rows.get((name.stream, name.sequence))
             if _is_gone(row):
                 break
             return _recorded(name, row) if row is not None else Choice(name)
     raise NotThere
 
 
-def unrecorded(person: Identity, device_type: str) -> Iterator[Choice]:
-    """The newest saved state that this server made of each backup no row tells of, whoever's. Raises StoreFailed."""
-    streams = _streams(person, device_type)
+def unrecorded(person: Identity, device_type: str, first: str = "") -> Iterator[Choice]:
+    """The newest saved state that this server made of each backup no row tells of, whoever's. Raises StoreFailed.
+
+    As many are looked into as by `find`: those of the stream `first`, which is being restored, before all others.
+    """
+    streams = _streams(person, device_type, {})
     known = set(Backup.objects.filter(stream__in=[one.hex() for one in streams]).values_list("stream", flat=True))
-    for stream, names in streams.items():
-        looked_into = (_looked_into(name, device_type) for name in names[:_LOOKED_INTO] if stream.hex() not in known)
+    others = {stream: names for stream, names in streams.items() if stream.hex() not in known}
+    own = others.pop(bytes.fromhex(first), [])
+    told: set[bytes] = set()
+    waiting = (name for name in chain(own, _in_turn(others.values())) if name.stream not in told)
+    for name in islice(waiting, _LOOKED_INTO):
+        one = _looked_into(name, device_type)
         # One whose server key is missing may be anybody's: a name alone proves nothing.
-        yield from islice((one for one in looked_into if one.made_at is not None or one.kinds), 1)
+        if one.made_at is not None or one.kinds:
+            told.add(name.stream)
+            yield one
+
+
+def _in_turn(streams: Iterable[Sequence[Name]]) -> Iterator[Name]:
+    """The newest of each stream, then the one after it of each: no stream, however long, stands before another."""
+    return (name for names in zip_longest(*streams) for name in names if name is not None)
 
 
 def _is_gone(row: Generation | None) -> bool:
@@ -146,17 +171,35 @@ def _is_gone(row: Generation | None) -> bool:
     return row is not None and row.backup is not None and row.backup.is_gone
 
 
-def _streams(person: Identity, device_type: str) -> dict[bytes, list[Name]]:
-    """What lies there, by streams, in each the newest first: each number once, of two server keys the newer."""
-    found: dict[tuple[bytes, int], Name] = {}
-    for ctx in recovery.ctxs(person, device_type):
-        for name in objects.named(ctx):
-            there = found.get((name.stream, name.sequence))
-            if there is None or there.kid < name.kid:
-                found[name.stream, name.sequence] = name
+def _streams(
+    person: Identity, device_type: str, rows: Mapping[tuple[bytes, int], Generation]
+) -> dict[bytes, list[Name]]:
+    """What lies there, by streams, in each the newest first: each number once, as its row knows it, else of two server
+    keys the newer.
+
+    Whoever writes to the store gives any names: streams that the records know come first. Of too many names those of
+    `rows` stay, then others of such streams, then the highest numbers.
+    """
+    ctxs = recovery.ctxs(person, device_type)
+    backups = Backup.objects.filter(recovery_account__name__in=ctxs).exclude(stream="")
+    known = {stream for stream, _ in rows} | {bytes.fromhex(one) for one in backups.values_list("stream", flat=True)}
+
+    def is_recorded(name: Name) -> bool:
+        row = rows.get((name.stream, name.sequence))
+        return row is not None and row.kid == name.kid
+
+    def worth(name: Name) -> tuple[bool, bool, int, int]:
+        return is_recorded(name), name.stream in known, name.sequence, name.kid
+
+    def place(name: Name) -> tuple[bool, int, bool, int]:
+        return name.stream in known, name.sequence, is_recorded(name), name.kid
+
+    listed = chain.from_iterable(objects.named(ctx) for ctx in ctxs)
     streams: dict[bytes, list[Name]] = {}
-    for name in sorted(found.values(), key=lambda name: name.sequence, reverse=True):
-        streams.setdefault(name.stream, []).append(name)
+    for name in sorted(heapq.nlargest(_LISTED, listed, key=worth), key=place, reverse=True):
+        names = streams.setdefault(name.stream, [])
+        if not names or names[-1].sequence != name.sequence:
+            names.append(name)
     return streams
 
 
@@ -199,7 +242,8 @@ def _looked_into(name: Name, device_type: str) -> Choice:
         contents = Contents.from_bytes(envelope.read(data, name.place, objects.server_key), device_type=device_type)
     except (NotStored, VaultError) as error:
         logger.warning("A saved state without a record does not open: %s", type(error).__name__)
-        return Choice(name, is_damaged=not isinstance(error, KeyMissing | Unsupported))
+        is_unknown = isinstance(error, KeyMissing | Unsupported)
+        return Choice(name, is_damaged=not is_unknown, is_unknown=is_unknown)
     return Choice(
         name,
         made_at=datetime.fromtimestamp(contents.at, UTC),

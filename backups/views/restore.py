@@ -266,8 +266,8 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         "trial": _is_trial(request),
         "device": DEVICES[request.vault.device.type],
         "elsewhere": _elsewhere(found),
-        "needs_words": any("words" in choice.kinds for choice in found.every),
-        "needs_passkey": any("passkey" in choice.kinds for choice in found.every),
+        "needs_words": any("words" in choice.openers for choice in found.every),
+        "needs_passkey": any("passkey" in choice.openers for choice in found.every),
         "rp": relying_party(),
         "allowed": json.dumps([]),  # Whose passkeys they were is not known: the person chooses one of this site.
         "tries": {"left": left, "until": until} if left < opening.WORDS_OF_RECOVERY.most else None,

@@ -62,6 +62,15 @@ def put_there(backup: Backup, sequence: int) -> str:
     return name
 
 
+def plant(like: str, *, streams: int = 1, numbers: int = 1) -> None:
+    """What anybody who writes to the store can: rubbish beside a saved state, under names that would be newer ones."""
+    name = Name.parse(like)
+    for stream in range(streams):
+        for number in range(numbers):
+            rubbish = replace(name, stream=bytes([stream]) * 8, sequence=1000 + number)
+            storage.backups().create(rubbish.path, b"rubbish")
+
+
 def stored() -> list[str]:
     """The names of everything in the store."""
     return list(storage.backups().names())

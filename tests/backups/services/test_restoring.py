@@ -11,7 +11,7 @@ from django.core import mail
 from django.utils import timezone
 
 from accounts.models import Draft, Event
-from accounts.services import codes, vaults
+from accounts.services import attempts, codes, vaults
 from accounts.services.activity import Tag
 from accounts.services.attempts import TooManyTries
 from accounts.services.identity import NotProven, Purpose
@@ -25,6 +25,7 @@ from accounts.vault.merging import Keep
 from accounts.vault.secret import Secret
 from backups import storage
 from backups.models import Backup
+from backups.names import Name
 from backups.services import ending, fates, objects, opening, restoring, searching
 from backups.services.fates import Fate
 from backups.services.opening import KeyNeeded, Opener, WrongWords
@@ -32,6 +33,7 @@ from backups.services.restoring import Chosen
 from backups.services.searching import NotThere
 from tests import factories
 from tests.backups import support
+from tests.backups.support import FaultyStore
 from tests.factories import Visitor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -393,6 +395,18 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
     assert len(fates.preview(last.vault, draft, at=timezone.now()).rows) == 3
 
 
+def test_one_too_many_asks_nothing_of_the_store(faulty: type[FaultyStore]) -> None:
+    _, new, _ = lost_and_new()
+    support.without_records()
+    draft, at = held(new), timezone.now()
+    for _time in range(3):
+        attempts.count([(restoring.RESTORES, opening.subject(factories.person()))], at=at)
+    faulty.on_call = lambda: pytest.fail("the store was asked")
+
+    with pytest.raises(TooManyTries):
+        restoring.accept(new.vault, draft, all_of(new, draft), at=at)
+
+
 def test_second_click_finds_that_it_was_done() -> None:
     _, new, _ = lost_and_new()
     draft = held(new)
@@ -541,6 +555,86 @@ def test_newest_of_each_backup_is_looked_into_however_many_lie_there(monkeypatch
 
     assert {choice.device_name: choice.count for choice in found.newest} == {"Phone 0": 4, "Phone 1": 1}
     assert {choice.made_at for choice in found.older} == {None}
+
+
+def test_restore_looks_into_no_more_than_the_choice_does(faulty: type[FaultyStore]) -> None:
+    _, new, _ = lost_and_new()
+    support.without_records()
+    (good,) = support.stored()
+    support.plant(good, streams=30, numbers=10)
+    choices = searching.find(factories.person(), "android").every
+    draft = held(new, index=[choice.name.path for choice in choices].index(good))
+    asked: list[int] = []
+    faulty.on_call = lambda: asked.append(1)
+
+    restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now())
+
+    assert len(asked) == 40
+
+
+def test_backup_that_is_restored_is_looked_for_before_those_that_others_planted() -> None:
+    lost_and_new()
+    support.without_records()
+    (good,) = support.stored()
+    support.plant(good, streams=40)
+    stream = Name.parse(good).stream.hex()
+
+    found = [list(searching.unrecorded(factories.person(), "android", first)) for first in ("", stream)]
+
+    assert [[one.name.path for one in each] for each in found] == [[], [good]]
+
+
+def test_rubbish_in_one_backup_keeps_nobody_from_looking_into_another() -> None:
+    lost_and_new()
+    support.without_records()
+    (good,) = support.stored()
+    support.plant(good, numbers=60)
+
+    newest = searching.find(factories.person(), "android").newest
+
+    assert [(one.device_name, one.is_damaged) for one in newest] == [("Pixel 8", False), ("", True)]
+    assert [one.name.path for one in searching.unrecorded(factories.person(), "android")] == [good]
+
+
+def test_one_that_nobody_looked_into_is_said_to_be_unknown_and_takes_each_kind_of_key() -> None:
+    lost_and_new()
+    support.without_records()
+    (good,) = support.stored()
+    support.plant(good, streams=40)
+
+    (one,) = [choice for choice in searching.find(factories.person(), "android").every if choice.name.path == good]
+
+    assert (one.is_unknown, one.is_damaged, one.kinds, one.openers) == (True, False, frozenset(), {"words", "passkey"})
+
+
+def test_however_many_names_lie_there_what_the_records_know_is_among_those_that_are_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(searching, "_LISTED", 5)
+    _, new, backup = lost_and_new()
+    recorded = support.stored()
+    behind = support.put_there(backup, backup.high_water + 9)  # The records were put back.
+    support.plant(recorded[0], streams=4, numbers=4)
+    storage.backups().create(replace(Name.parse(recorded[0]), kid=2**32 - 1).path, b"under another key")
+
+    every = searching.find(factories.person(), "android").every
+
+    assert {*recorded, behind} <= {choice.name.path for choice in every}
+    assert len(every) == 4  # Of five names, two of which have one number.
+    assert len(restored(new, index=[choice.name.path for choice in every].index(recorded[-1])).restored) == 3
+
+
+def test_earlier_backup_is_looked_into_before_what_others_planted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_LISTED", 40)
+    _, new, _ = lost_and_new()
+    support.without_records()
+    (good,) = support.stored()
+    restored(new)
+    support.plant(good, streams=40)
+
+    every = searching.find(factories.person(), "android").every
+
+    assert [choice.device_name for choice in every if choice.name.path == good] == ["Pixel 8"]
 
 
 def test_backup_of_which_nothing_is_left_in_the_store_is_named() -> None:

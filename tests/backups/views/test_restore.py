@@ -571,6 +571,25 @@ def test_without_any_record_the_person_recognises_their_backup(old: Visitor, new
     assert "Restored 2 of 3." in text(report)
 
 
+def test_backup_that_nobody_looked_into_says_so_and_opens_by_its_words(old: Visitor, new: Visitor) -> None:
+    factories.create_words(on=old, words=WORDS)
+    factories.backed_up(old, protection=Protection.KEY)
+    support.without_records()
+    (good,) = support.stored()
+    support.plant(good, streams=40)
+    proof = proof_of(new)
+    page = new.client.get(f"{CHOOSE}?proof={proof}")
+
+    none = opened(new, proof=proof)
+    right = opened(new, proof=proof, words=WORDS)
+
+    assert "Whether it needs a key shows when it is opened" in text(page)
+    assert "Use your passkey" in text(page)
+    assert "Opens with sign-in only" not in text(page)
+    assert "This backup needs a key that you hold: your six words, or your passkey." in text(none)
+    assert "2 of 3 will have codes" in text(new.client.get(right.headers["Location"]))
+
+
 def test_one_that_is_being_deleted_says_until_when_it_can_be_restored(old: Visitor, new: Visitor) -> None:
     backup = factories.backed_up(old)
     ending.off(backup, device=None, at=timezone.now())

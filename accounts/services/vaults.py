@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -203,6 +204,14 @@ def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = Fals
         at=at,
         facts={"of": version},
     )
+
+
+@sensitive_variables()
+def kept(vault: OpenVault) -> Iterator[AccountList]:
+    """Each state of the list that is kept and opens. Within a change, they are those up to it."""
+    for state in VaultState.objects.filter(vault=vault.row.pk):
+        with suppress(VaultError):
+            yield sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
 
 
 @sensitive_variables()

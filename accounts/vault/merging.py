@@ -5,9 +5,10 @@ Nothing that is in the list is overwritten or moved, and no counter falls.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
 from types import MappingProxyType
 
 from accounts.vault.entry import Entry, Type
@@ -65,13 +66,15 @@ def merge(
     new_id: Callable[[], str],
     keeps: Mapping[str, Keep] = MappingProxyType({}),
     met: Sequence[Met] | None = None,
+    former: Iterable[AccountList] = (),
 ) -> AccountList:
     """The list with these accounts of a backup at its end, in their order; this very list where all are there already.
 
     `made_at` is when the backup was made, `at` is now (seconds), `keeps` what was chosen where a name has two keys, by
-    the id of the backup's account, `met` what `meet` said of them and this very list. Raises TooLarge.
+    the id of the backup's account, `met` what `meet` said of them and this very list, `former` older states of it, in
+    which an account that is gone gave codes. Raises TooLarge.
     """
-    counters = _counters(accounts)
+    counters = _counters(accounts, *former)
     ids = {entry.id for entry in accounts.entries} | {trashed.entry.id for trashed in accounts.trash}
     kept, added = accounts, []
     for one in meet(accounts, entries) if met is None else met:
@@ -97,10 +100,11 @@ def _by_name(entry: Entry) -> tuple[str, ...]:
     return entry.kind, *entry.called
 
 
-def _counters(accounts: AccountList) -> dict[bytes, int]:
-    """How far the counters of each key are, in the list and its Trash, under whatever name."""
+def _counters(*states: AccountList) -> dict[bytes, int]:
+    """How far the counters of each key are, in these states of the list and their Trash, under whatever name."""
     found: dict[bytes, int] = {}
-    for entry in (*accounts.entries, *(trashed.entry for trashed in accounts.trash)):
+    everything = ((*state.entries, *(trashed.entry for trashed in state.trash)) for state in states)
+    for entry in chain.from_iterable(everything):
         if entry.type is Type.HOTP and entry.secret is not None:
             key = entry.secret.reveal()
             found[key] = max(entry.counter, found.get(key, 0))

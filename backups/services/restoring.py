@@ -18,7 +18,7 @@ from accounts.services.attempts import Limit
 from accounts.services.identity import Identity
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys, merging
-from accounts.vault.entry import Entry, Needs, folded
+from accounts.vault.entry import Entry, Needs, Type, folded
 from accounts.vault.list import AccountList
 from accounts.vault.merging import Keep, Met
 from backups.contents import Contents
@@ -115,6 +115,7 @@ def _merged(
             keeps=keeps,
             # What is left out stands beside nothing: then they are met anew, and where the list changed meanwhile.
             met=met if accounts is read and len(met) == len(contents.entries) else None,
+            former=vaults.kept(vault) if any(entry.type is Type.HOTP for entry in entries) else (),
         )
 
     vaults.use(vault, draft_id, kind=Draft.Kind.RESTORE, at=at)

@@ -138,6 +138,14 @@ def test_list_that_was_read_counts_under_its_own_number_alone(alice_phone: Visit
     assert vault.opened is before
 
 
+def test_states_that_are_kept_are_read_but_for_those_that_do_not_open(alice_phone: Visitor) -> None:
+    for name in ("first", "second"):
+        create_entry(on=alice_phone, name=name)
+    VaultState.objects.filter(version=2).update(sealed=b"\x01" * 4200)
+
+    assert sorted(len(accounts) for accounts in vaults.kept(alice_phone.vault)) == [0, 2]
+
+
 def test_mend_goes_on_from_the_last_state_that_opens(alice_phone: Visitor) -> None:
     first = create_entry(on=alice_phone, name="first")
     create_entry(on=alice_phone, name="second")

@@ -22,9 +22,9 @@ MADE, NOW = 1_700_000_000, 1_800_000_000
 WORK = Entry(id=id_of(50), kind=Kind.WORK, issuer="Contoso", name="bob@contoso.example", needs=Needs.SIGN_IN)
 
 
-def merged(accounts: AccountList, entries: Sequence[Entry], **keeps: Any) -> AccountList:
+def merged(accounts: AccountList, entries: Sequence[Entry], **others: Any) -> AccountList:
     numbers = count(900)
-    return merge(accounts, entries, made_at=MADE, at=NOW, new_id=lambda: id_of(next(numbers)), **keeps)
+    return merge(accounts, entries, made_at=MADE, at=NOW, new_id=lambda: id_of(next(numbers)), **others)
 
 
 def relations(accounts: AccountList, *entries: Entry) -> list[Relation]:
@@ -147,6 +147,18 @@ def test_no_counter_falls_whoever_holds_the_key() -> None:
     ]
     assert listed.counted_to(id_of(1), 9) is listed
     assert new_list(1).counted_to(id_of(1), 9) == new_list(1)
+
+
+@pytest.mark.row("T46")
+def test_no_counter_falls_behind_an_older_state_of_the_list() -> None:
+    counter = new_entry(1, type=Type.HOTP, counter=4)
+    former = [AccountList((replace(counter, counter=9),)), AccountList((replace(counter, counter=7),))]
+    in_trash = former[0].trash_entry(counter.id, NOW)
+
+    back = merged(AccountList(), [counter], former=former)
+    beside = merged(AccountList((counter,)), [counter], former=[in_trash])
+
+    assert [entry.counter for entry in (*back.entries, *beside.entries)] == [9, 9]
 
 
 def test_list_that_would_be_too_long_takes_none_of_it() -> None:

@@ -187,6 +187,35 @@ def test_no_counter_falls_and_its_time_is_told() -> None:
     assert entry.as_of is not None
 
 
+@pytest.mark.row("T46")
+@pytest.mark.parametrize("way", ["undone", "deleted for good"])
+def test_no_counter_falls_where_only_older_states_of_the_list_know_it(way: str) -> None:
+    old, new, _ = lost_and_new(accounts=0)
+    factories.create_entry(on=old, issuer="Counter", type=Type.HOTP, counter=12, secret=Secret(b"counted"))
+    state, at = restored(new).state, timezone.now()
+    (entry,) = new.entries
+    for _time in range(3):
+        codes.next_code(new.vault, entry.id, at=at)
+    if way == "undone":
+        vaults.undo(new.vault, state, at=at)
+    else:
+        vaults.change(new.vault, lambda a: a.trash_entry(entry.id, 1).delete(entry.id), tag=Tag.ENTRY_DELETED, at=at)
+    assert (new.entries, vaults.read(new.vault).trash) == ((), ())
+
+    restored(new)
+
+    assert [one.counter for one in new.entries] == [15]
+
+
+def test_older_states_are_opened_for_a_counter_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, new, _ = lost_and_new()
+    monkeypatch.setattr(vaults, "kept", lambda _vault: pytest.fail("no account of the backup counts"))
+
+    restored(new)
+
+    assert len(new.entries) == 3
+
+
 def test_a_try_writes_nothing_tells_nobody_and_counts_as_none() -> None:
     _, new, _ = lost_and_new()
     mail.outbox.clear()

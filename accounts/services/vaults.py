@@ -159,10 +159,11 @@ def change(
         if device["user__deletes_at"] is not None and tag not in _READS:
             raise BeingDeleted
         before = _opened(vault, row)
-        after = operation(before).without_trash_before(seconds(at - settings.TRASH_KEPT))
-        if after == before:
+        after = operation(before)
+        if after == before:  # Also where the Trash holds what is too old: that goes with the next change.
             vault.row, vault.opened, vault.sealed = row, before, None
             return before
+        after = after.without_trash_before(seconds(at - settings.TRASH_KEPT))
         row.version, row.changed_at = row.version + 1, at
         row.save(update_fields=["version", "changed_at"])
         _keep(row, sealing.seal(after, vault.key, row.id.bytes, row.version), act=tag, at=at)

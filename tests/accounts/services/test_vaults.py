@@ -321,6 +321,19 @@ def test_trash_older_than_30_days_goes_with_the_next_change(alice_phone: Visitor
     assert [on_day_29, len(vaults.read(alice_phone.vault).trash)] == [1, 0]
 
 
+def test_trash_older_than_30_days_is_no_change_by_itself(alice_phone: Visitor) -> None:
+    entry = create_entry(on=alice_phone)
+    at = timezone.now()
+    vaults.change(
+        alice_phone.vault, lambda a: a.trash_entry(entry.id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED, at=at
+    )
+    version = vault_of(alice_phone).version
+
+    vaults.change(alice_phone.vault, lambda a: a, tag=Tag.RESTORED, at=at + timedelta(days=31))
+
+    assert (vault_of(alice_phone).version, len(vaults.read(alice_phone.vault).trash)) == (version, 1)
+
+
 # -- Drafts -----------------------------------------------------------------------------------------------------------
 
 

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.utils import timezone
 
-from accounts.models import Draft, Event
+from accounts.models import Attempt, Draft, Event
 from accounts.services import attempts, codes, vaults
 from accounts.services.activity import Tag
 from accounts.services.attempts import TooManyTries
@@ -214,6 +215,23 @@ def test_older_states_are_opened_for_a_counter_alone(monkeypatch: pytest.MonkeyP
     restored(new)
 
     assert len(new.entries) == 3
+
+
+def test_trash_that_became_too_old_meanwhile_makes_no_restore_of_nothing() -> None:
+    _, new, _ = lost_and_new()
+    restored(new)
+    gone, at = factories.create_entry(on=new, name="gone"), timezone.now() - settings.TRASH_KEPT + timedelta(seconds=1)
+    vaults.change(
+        new.vault, lambda a: a.trash_entry(gone.id, vaults.seconds(at)), tag=Tag.ENTRY_TRASHED, at=timezone.now()
+    )
+    draft = held(new)
+    mail.outbox.clear()
+
+    report_id = restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now() + timedelta(seconds=3))
+
+    report = restoring.report(new.vault, report_id, at=timezone.now())
+    assert (report.state, mail.outbox) == (0, [])
+    assert Attempt.objects.filter(act=Attempt.Act.RESTORE).count() == 1  # That of the first.
 
 
 def test_a_try_writes_nothing_tells_nobody_and_counts_as_none() -> None:

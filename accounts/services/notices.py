@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from smtplib import SMTPException
 from typing import Any
 
 from django.conf import settings
@@ -19,13 +18,15 @@ logger = logging.getLogger(__name__)
 
 
 def mail(event: Event) -> None:
-    """Tell the owner of an event, in their language and time; a mail server that is away undoes nothing."""
-    transaction.on_commit(lambda: _send(event))
+    """Tell the owner of an event, in their language and time. The act stands whatever becomes of the mail, and so do
+    other mails.
+    """
+    transaction.on_commit(lambda: _send(event), robust=True)
 
 
 def say_goodbye(user: User) -> None:
     """Tell who was deleted that it is done, at the address they had; once their rows are gone."""
-    transaction.on_commit(lambda: _tell(user, "person_left", {"user": user}))
+    transaction.on_commit(lambda: _tell(user, "person_left", {"user": user}), robust=True)
 
 
 def _send(event: Event) -> None:
@@ -43,5 +44,5 @@ def _tell(user: User, what: str, context: dict[str, Any]) -> None:
         body = render_to_string(f"mail/{what}.txt", context)
     try:
         send_mail(subject, body, None, [user.email])
-    except (OSError, SMTPException) as error:
+    except Exception as error:  # Whatever a mail server or an address makes of it; its text may quote the mail.
         logger.error("A notice could not be mailed: %s, %s", what, type(error).__name__)

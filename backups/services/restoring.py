@@ -65,13 +65,16 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     met = [one for one in found if one.entry.id in wanted]
     person = opening.person_of(document)
     tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
+    stands: list[bool] = []
     try:
         earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
         with transaction.atomic():
+            transaction.on_commit(lambda: stands.append(True))
             changed, report_id = _merged(vault, draft_id, person, contents, met, rows, chosen.keeps, at=at)
             adopting.adopt(vault, person, earlier, document["stream"], at=at)
     except BaseException:
-        attempts.forget(tried)
+        if not stands:  # What fails after the commit takes nothing back.
+            attempts.forget(tried)
         raise
     if not changed:
         attempts.forget(tried)

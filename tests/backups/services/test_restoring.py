@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.core import mail
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Attempt, Draft, Event
@@ -27,7 +28,7 @@ from accounts.vault.secret import Secret
 from backups import storage
 from backups.models import Backup
 from backups.names import Name
-from backups.services import ending, fates, objects, opening, restoring, searching
+from backups.services import adopting, ending, fates, objects, opening, restoring, searching
 from backups.services.fates import Fate
 from backups.services.opening import KeyNeeded, Opener, WrongWords
 from backups.services.restoring import Chosen
@@ -440,6 +441,37 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
         restoring.accept(last.vault, draft, all_of(last, draft), at=timezone.now())
     assert last.entries == ()
     assert len(fates.preview(last.vault, draft, at=timezone.now()).rows) == 3
+
+
+def test_restore_stands_and_counts_and_the_others_are_told_though_a_mail_cannot_be_written() -> None:
+    _, new, _ = lost_and_new()
+    draft, vault = held(new), new.vault
+    vault.user.email = "alice\n@example.org"
+    mail.outbox.clear()
+
+    restoring.accept(vault, draft, all_of(new, draft), at=timezone.now())
+
+    assert len(new.entries) == 3
+    assert Attempt.objects.filter(act=Attempt.Act.RESTORE).count() == 1
+    assert [message.to for message in mail.outbox] == [["alice@example.org"]]
+
+
+def test_what_fails_after_the_restore_was_committed_takes_its_count_not_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, new, _ = lost_and_new()
+    draft = held(new)
+    adopt = adopting.adopt
+
+    def failing(*given: Any, **named: Any) -> None:
+        adopt(*given, **named)
+        transaction.on_commit(lambda: int("not a number"))
+
+    monkeypatch.setattr(adopting, "adopt", failing)
+
+    with pytest.raises(ValueError, match="not a number"):
+        restoring.accept(new.vault, draft, all_of(new, draft), at=timezone.now())
+
+    assert len(new.entries) == 3
+    assert Attempt.objects.filter(act=Attempt.Act.RESTORE).count() == 1
 
 
 def test_one_too_many_asks_nothing_of_the_store(faulty: type[FaultyStore]) -> None:

@@ -201,14 +201,23 @@ def _opened(request: HttpRequest, *, put_aside: bool) -> OpenVault | None:
     )
 
 
+def renew_session(request: HttpRequest) -> None:
+    """The session goes on under another id, once the answer is there: whoever has the one of before has nothing."""
+    request.session_is_renewed = True  # type: ignore[attr-defined]
+
+
 def remember(request: HttpRequest) -> None:
-    """Note in the session which device opened the list, so that its removal ends the session, under a new id.
+    """Note in the session which device opened the list, so that its removal ends the session, under a new id; another
+    id too where `renew_session` asked for it.
 
     Once the answer is there: an answer of 500 brings the browser no new id, and would leave it with one that is gone.
     """
     device: Device | None = getattr(request, "opened_by", None)
     session = request.session
-    if device is None or session.is_empty() or str(device.pk) in session.get(_OF_SESSION, ()):
+    if device is None or session.is_empty():
+        return
+    known = session.get(_OF_SESSION, ())
+    if str(device.pk) in known and not getattr(request, "session_is_renewed", False):
         return
     with transaction.atomic():
         before = session.session_key
@@ -219,7 +228,7 @@ def remember(request: HttpRequest) -> None:
         if not is_enrolled:
             session.flush()
             return
-        session[_OF_SESSION] = [*session.get(_OF_SESSION, ()), str(device.pk)]
+        session[_OF_SESSION] = [*(one for one in known if one != str(device.pk)), str(device.pk)]
         session.cycle_key()
         UserSession.objects.filter(session_key=before).update(session_key=session.session_key)
 

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import roles
 from accounts.http import VaultRequest, changing, go, network_of, page, prove, said, vault_required
 from accounts.roles import Role
-from accounts.services import attempts, identity, words
+from accounts.services import attempts, devices, identity, words
 from accounts.services.attempts import TooManyTries
 from accounts.services.identity import Identity, NotProven, Purpose
 from accounts.services.vaults import DraftGone
@@ -310,8 +310,11 @@ def _restored(request: VaultRequest, held_id: UUID) -> HttpResponse:
     except DraftGone:
         return _gone(request, held_id)
     except (restoring.Trial, restoring.NothingChosen, TooLarge, TooManyTries) as error:
+        if _is_done(request, held_id):  # By the first of two clicks, which was the last of the three a day.
+            return _gone(request, held_id)
         said(request, _not_restored(request, error), error=True)
         return go(request, "backups:restore-preview", held_id)
+    devices.renew_session(request)
     return go(request, _after(request, report_id))
 
 
@@ -342,12 +345,16 @@ def _not_restored(request: VaultRequest, error: Exception) -> str:
     return _("Your list would be larger than a list can be. Tick fewer.")
 
 
+def _is_done(request: VaultRequest, held_id: UUID) -> bool:
+    """Whether what was opened has its report."""
+    return opening.is_held(request.vault, str(restoring.report_of(held_id)), at=timezone.now())
+
+
 def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
     """The second of two clicks, or too late."""
-    at, report_id = timezone.now(), restoring.report_of(held_id)
-    if opening.is_held(request.vault, str(report_id), at=at):
-        return go(request, _after(request, report_id))
-    if restoring.was_accepted(request.vault, held_id, at=at):
+    if _is_done(request, held_id):
+        return go(request, _after(request, restoring.report_of(held_id)))
+    if restoring.was_accepted(request.vault, held_id, at=timezone.now()):
         said(request, _("Restored already."))
         return go(request, "accounts:list")
     return page(request, "backups/restore_gone.html", status=404)  # Run out or somebody else's: all look the same.

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import time_machine
+from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import reverse
@@ -20,7 +21,7 @@ from django.utils import timezone
 
 from accounts.models import Attempt, Draft, Event, IdentityProof
 from accounts.roles import Role
-from accounts.services import policy, vaults
+from accounts.services import attempts, policy, vaults
 from accounts.services.activity import Tag
 from accounts.services.identity import Identity, Purpose
 from accounts.vault import keys
@@ -768,6 +769,43 @@ def test_second_click_on_restore_goes_to_the_same_report(old: Visitor, new: Visi
     assert len(new.entries) == 3
     assert "Restored already." in late.content.decode()
     assert Event.objects.filter(tag=Tag.RESTORED).count() == 1
+
+
+def test_second_click_at_the_last_of_a_day_goes_to_the_report_too(
+    old: Visitor, new: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    data = {"chosen": ticked(new.client.get(address))}
+    for _ in range(2):
+        Attempt.objects.create(subject=opening.subject(factories.person()), act=Attempt.Act.RESTORE, at=timezone.now())
+    first, tab, count = [], factories.tab(new), attempts.count
+
+    def counted(*given: Any, **named: Any) -> attempts.Tried:
+        if not first:  # The first click is done while the second is about to be counted.
+            first.append(None)
+            first.append(tab.post(address, data))
+        return count(*given, **named)
+
+    monkeypatch.setattr(attempts, "count", counted)
+
+    second = new.client.post(address, data)
+
+    assert past_checklist(second).headers["Location"] == past_checklist(first[1]).headers["Location"] != address
+    assert "three times" not in new.client.get(second.headers["Location"]).content.decode()
+    assert len(new.entries) == 3
+
+
+def test_session_goes_on_under_another_id_after_a_restore(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    before = new.client.session.session_key
+
+    answer = restored(new, address)
+
+    assert new.client.session.session_key != before
+    assert not Session.objects.filter(session_key=before).exists()
+    assert new.client.get(answer.headers["Location"]).status_code == 200
 
 
 def test_clicks_at_once_restore_once(old: Visitor, new: Visitor) -> None:

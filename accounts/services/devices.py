@@ -62,6 +62,7 @@ class NewDevice:
     id: UUID
     name: str
     type: DeviceType
+    restores: bool = False  # A backup is to be restored into its new list.
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def set_up(user: User, new: NewDevice, *, at: datetime, separate: bool = False, 
     if Vault.objects.filter(user=user).count() >= MOST_LISTS:
         raise TooManyLists
     key = keys.new_vault_key()
-    vault = vaults.begin(user, name=new.name, key=key, at=at)
+    vault = vaults.begin(user, name=new.name, key=key, at=at, empty=new.restores)
     enrolled = enrol(user, vault, key, new, at=at)
     if separate:
         facts = {"instead": instead} if instead else None

@@ -89,9 +89,10 @@ class DraftGone(Exception):
     """What was read but not accepted has run out, was accepted, or never was this list's."""
 
 
-def begin(user: User, *, name: str, key: VaultKey, at: datetime) -> Vault:
-    """A new list of a person, with what NEW_LIST puts into it: nothing, outside the demo."""
-    entries: Iterable[Entry] = import_string(settings.NEW_LIST)(at=at) if settings.NEW_LIST else ()
+def begin(user: User, *, name: str, key: VaultKey, at: datetime, empty: bool = False) -> Vault:
+    """A new list of a person, with what NEW_LIST puts into it unless it is to be empty: nothing, outside the demo."""
+    has_samples = settings.NEW_LIST and not empty
+    entries: Iterable[Entry] = import_string(settings.NEW_LIST)(at=at) if has_samples else ()
     row = Vault(user=user, name=name, version=1, made_at=at, changed_at=at)
     row.save(force_insert=True)
     first = AccountList().add_many(tuple(entries))

@@ -68,7 +68,8 @@ def set_up(
     form = DeviceForm(request.POST if request.method == "POST" else None, initial=initial)
     shown = {"form": form} | dict(context or {})
     if request.method == "POST" and form.is_valid():
-        new = NewDevice(form.cleaned_data["device_id"], form.cleaned_data["name"], form.cleaned_data["type"])
+        data, restores = form.cleaned_data, request.POST.get("then") == "restore"
+        new = NewDevice(data["device_id"], data["name"], data["type"], restores)
         try:
             enrolled = begin(new)
         except devices.HasList:
@@ -82,7 +83,7 @@ def set_up(
         except vaults.BeingDeleted:
             form.add_error(None, being_deleted())
             return page(request, template, shown)
-        response = go(request, RESTORE if request.POST.get("then") == "restore" else "accounts:list")
+        response = go(request, RESTORE if restores else "accounts:list")
         devices.send_cookie(response, request.user, enrolled.cookie)
         return response
     return page(request, template, shown)

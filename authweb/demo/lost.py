@@ -20,7 +20,7 @@ from accounts.services.vaults import OpenVault
 from accounts.vault import keys
 from accounts.vault.entry import Entry, Kind, Needs
 from accounts.vault.keys import Secret
-from accounts.vault.list import AccountList, Protection
+from accounts.vault.list import Protection
 from authweb.demo.provider import people
 from authweb.demo.provider.issuers import ICLOUD, MICROSOFT
 from backups.services import switching
@@ -42,10 +42,10 @@ def seed(user: User, types: tuple[DeviceType, ...], *, at: datetime) -> None:
         uid = bob.sub if issuer is ICLOUD else bob.oid
         who = Identity(Role(issuer.role), issuer.named(settings.PORT), uid, bob.email, at)
         key = keys.new_vault_key()
-        row = vaults.begin(user, name=_DEVICES[type], key=key, at=at)
+        row = vaults.begin(user, name=_DEVICES[type], key=key, at=at, empty=True)
         device = devices.enrol(user, row, key, NewDevice(uuid4(), _DEVICES[type], type), at=at).device
         vault = OpenVault(row, key, device, user)
-        vaults.change(vault, lambda _: AccountList().add_many(_accounts(at)), tag=Tag.ENTRY_ADDED, at=at)
+        vaults.change(vault, lambda accounts: accounts.add_many(_accounts(at)), tag=Tag.ENTRY_ADDED, at=at)
         switching.turn_on(vault, who, Protection.SIGN_IN, at=at)
 
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
 
 from accounts.vault.entry import Kind, Type
 from accounts.vault.list import AccountList
 from authweb.demo import samples
 from authweb.demo.provider.people import PEOPLE
+from tests.factories import Visitor
 
 AT = datetime(2026, 5, 3, tzinfo=UTC)
 
@@ -40,3 +46,14 @@ def test_new_list_has_the_key_of_each_second_factor_at_the_provider() -> None:
         ("Microsoft", "alice@outlook.example"),
         ("Contoso", "alice@contoso.example"),
     ]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("then", "count"), [("", 12), ("restore", 0)])
+def test_list_that_a_backup_is_restored_into_begins_empty(alice: Visitor, settings: Any, then: str, count: int) -> None:
+    settings.NEW_LIST = "authweb.demo.samples.new_list"
+    form = {"device_id": str(uuid4()), "name": "Laptop", "type": "computer", "then": then}
+
+    alice.client.post(reverse("accounts:start"), form)
+
+    assert alice.client.get(reverse("accounts:list")).content.decode().count('data-account="') == count

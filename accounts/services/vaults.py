@@ -324,6 +324,18 @@ def _facts(row: Vault, facts: dict[str, Any] | None) -> dict[str, Any]:
     return {**(facts or {}), "list": str(row.pk), "state": row.version}
 
 
+def undone_at(vault: OpenVault, version: int) -> datetime | None:
+    """When state `version` was undone, alone or with what came after it; None where it stands, or stands again."""
+    lines = vault.user.events.filter(tag=Tag.LIST_UNDONE, facts__list=str(vault.row.pk), facts__state__gt=version)
+    undone: tuple[datetime, int] | None = None
+    for at, facts in lines.order_by("pk").values_list("at", "facts"):
+        if facts["of"] <= version:
+            undone = undone or (at, facts["state"])
+        elif undone is not None and facts["of"] <= undone[1]:
+            undone = None  # The undo was undone.
+    return undone[0] if undone is not None else None
+
+
 def undoable(vault: OpenVault) -> frozenset[int]:
     """Numbers of the states whose making can be undone: the one before is kept."""
     kept = VaultState.objects.filter(vault=vault.row.pk).values_list("version", flat=True)

@@ -261,6 +261,19 @@ def test_undo_never_lowers_a_counter(alice_phone: Visitor) -> None:
     assert alice_phone.entries == (replace(entry, counter=8),)
 
 
+def test_what_was_undone_is_known_with_its_time_until_that_is_undone_too(alice_phone: Visitor) -> None:
+    known, at = [], timezone.now()
+    for name in ("first", "second"):  # States 2 and 3.
+        create_entry(on=alice_phone, name=name)
+    for number, version in enumerate((3, 4, 2)):
+        known.append([vaults.undone_at(alice_phone.vault, state) for state in (2, 3)])
+        vaults.undo(alice_phone.vault, version, at=at + timedelta(minutes=number), all_since=True)
+    known.append([vaults.undone_at(alice_phone.vault, state) for state in (2, 3)])
+
+    last = at + timedelta(minutes=2)
+    assert known == [[None, None], [None, at], [None, None], [last, last]]
+
+
 def test_undo_after_later_changes_names_them_first(alice_phone: Visitor) -> None:
     create_entry(on=alice_phone, name="first")
     create_entry(on=alice_phone, name="second")

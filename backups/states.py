@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -240,3 +241,10 @@ OPENS_WITH: Mapping[tuple[bool, bool], Sentence] = MappingProxyType(
     }
 )
 SIGN_IN_OPENS = _("sign-in only: the operator of this server can open it")
+
+# -- How far a restore is ---------------------------------------------------------------------------------------------
+
+
+def restore_steps(step: int, *, last: int = 5) -> dict[str, Any]:
+    """What `templates/backups/_steps.html` shows of a step of a restore."""
+    return {"step": step, "bars": range(1, last + 1), "last_step": last}

@@ -56,6 +56,7 @@ class Row:
     added: datetime | None = None  # When it, and the one of its name that is here, joined a list.
     there_added: datetime | None = None
     signed_in: datetime | None = None
+    was_here: bool = False  # Of a report alone: it was here before, whatever became of it since.
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.models import Attempt, Draft
 from accounts.services import activity, aside, attempts, vaults
 from accounts.services.activity import Tag
-from accounts.services.attempts import Limit
+from accounts.services.attempts import Limit, TooManyTries
 from accounts.services.identity import Identity
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys, merging
@@ -37,6 +37,14 @@ class Chosen:
     keeps: Mapping[str, Keep] = field(default_factory=dict)
 
 
+class RestoredOften(TooManyTries):
+    """As many restores as a recovery account has in a day; `account` is its masked label."""
+
+    def __init__(self, next_at: datetime, account: str) -> None:
+        super().__init__(next_at)
+        self.account = account
+
+
 class NothingChosen(Exception):
     """No account has a tick."""
 
@@ -50,7 +58,7 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     """Merge what was chosen into the list, in one transaction, and hold the report of it. Returns the report's id.
 
     Three a day are counted over the recovery account, however many people hold it; one that changes nothing is none.
-    Everybody who holds it is told. Raises DraftGone, TooManyTries, NothingChosen, Trial, TooLarge; then nothing has
+    Everybody who holds it is told. Raises DraftGone, RestoredOften, NothingChosen, Trial, TooLarge; then nothing has
     changed and the draft still waits.
     """
     document = fates.held(vault, draft_id, at=at)
@@ -64,7 +72,10 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
         raise NothingChosen
     met = [one for one in found if one.entry.id in wanted]
     person = opening.person_of(document)
-    tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
+    try:
+        tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
+    except TooManyTries as error:
+        raise RestoredOften(error.next_at, person.masked) from None
     stands: list[bool] = []
     try:
         earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
@@ -178,7 +189,10 @@ def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a restore ended. `state` is the one of the list that it made, by which it is undone; 0 where none."""
+    """How a restore ended. `state` is the one of the list that it made, by which it is undone; 0 where none.
+
+    `undone_at` is when it was.
+    """
 
     of: int
     device_name: str
@@ -187,6 +201,32 @@ class Report:
     reference: str
     state: int
     rows: tuple[Row, ...]
+    undone_at: datetime | None
+
+    @property
+    def back(self) -> tuple[Row, ...]:
+        """Those that came back by it, with a code or by name."""
+        return tuple(row for row in self.rows if not row.was_here and row.fate not in (Fate.LEFT, Fate.BLOCKED))
+
+    @property
+    def with_codes(self) -> int:
+        """How many of those came back with their codes."""
+        return sum(row.has_code for row in self.back)
+
+    @property
+    def by_name(self) -> int:
+        """How many of those came back by name."""
+        return len(self.back) - self.with_codes
+
+    @property
+    def here(self) -> int:
+        """How many were here before."""
+        return sum(row.was_here for row in self.rows)
+
+    @property
+    def unwanted(self) -> bool:
+        """Whether one was left out that another restore would bring."""
+        return any(row.fate is Fate.LEFT for row in self.rows)
 
     @property
     def to_do(self) -> tuple[Row, ...]:
@@ -219,9 +259,10 @@ def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
         document["reference"],
         document["state"],
         tuple(
-            _since(Row("", issuer, name, kind, Fate(fate), sentence, has_code), there)
+            _since(Row("", issuer, name, kind, Fate(fate), sentence, has_code, was_here=Fate(fate) is Fate.HERE), there)
             for issuer, name, kind, fate, sentence, has_code in document["rows"]
         ),
+        vaults.undone_at(vault, document["state"]) if document["state"] else None,
     )
 
 

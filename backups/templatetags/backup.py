@@ -6,17 +6,20 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from accounts import roles
 from accounts.models import Device, KeySlot, User, Vault
-from accounts.services.vaults import OpenVault
+from accounts.services.vaults import DraftGone, OpenVault
 from accounts.vault.entry import Kind
 from accounts.vault.list import Protection
 from backups import chip, moments
 from backups.models import Backup, Generation
 from backups.portions import PORTIONS, Portion
-from backups.services import ending
+from backups.services import ending, restoring
+from backups.services.restoring import Report
+from backups.states import restore_steps
 
 register = template.Library()
 
@@ -110,6 +113,29 @@ def list_is_closed(context: template.Context) -> bool:
 def is_key_protected(backup: Backup | None) -> bool:
     """Whether the newest saved states open with a key only."""
     return backup is not None and backup.protection == Protection.KEY
+
+
+# -- The checklist that follows a restore ------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def restore_report(context: template.Context, onward: str) -> Report | None:
+    """The report to which an address leads; None for any other address, and once it is gone or was undone."""
+    vault = _vault(context)
+    try:
+        found = resolve(onward)
+        if vault is None or found.view_name != "backups:restore-report":
+            return None
+        report = restoring.report(vault, found.kwargs["report_id"], at=timezone.now())
+    except (Resolver404, DraftGone):
+        return None
+    return None if report.undone_at else report
+
+
+@register.inclusion_tag("backups/_steps.html")
+def last_step_of_restore() -> dict[str, Any]:
+    """The bar of a restore, at its last step."""
+    return restore_steps(5)
 
 
 # -- What is left when something goes ---------------------------------------------------------------------------------

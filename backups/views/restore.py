@@ -38,15 +38,10 @@ from backups.services.fates import Fate
 from backups.services.opening import KeyNeeded, Opener, WrongWords
 from backups.services.restoring import Chosen
 from backups.services.searching import Found, NotThere
-from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH
+from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH, restore_steps
 from backups.storage import StoreFailed
 
-_LAST_STEP = 5
 _FATES = (Fate.SIGN_IN, Fate.SCAN, Fate.BLOCKED, Fate.CLASH, Fate.CODE, Fate.NAME, Fate.HERE)
-
-
-def _steps(step: int) -> dict[str, Any]:
-    return {"step": step, "bars": range(1, _LAST_STEP + 1), "last_step": _LAST_STEP}
 
 
 def _is_trial(request: VaultRequest) -> bool:
@@ -74,7 +69,7 @@ def start(request: VaultRequest) -> HttpResponse:
         "important": IMPORTANT_TO[type],
         "trial": _is_trial(request),
         "carried": _carried(request),
-        **_steps(1),
+        **restore_steps(1),
     }
     return page(request, "backups/restore.html", context)
 
@@ -236,7 +231,7 @@ def _unable(request: VaultRequest, person: Identity, proof: str, found: Found, s
         "others": [(SIGN_IN_WITH[role], _kept_there(role, type, at)) for role in others],
         "since": settings.ICLOUD_FROM,
         "trial": _is_trial(request),
-        **_steps(3),
+        **restore_steps(3),
     }
     return page(request, "backups/restore_unable.html", context)
 
@@ -256,14 +251,17 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
     chosen = _carried(request).get("chosen", "")
     if chosen not in {choice.key for choice in found.every if not choice.is_damaged}:
         chosen = next((choice.key for choice in found.every if not choice.is_damaged), "")
-    left, until = attempts.left(opening.WORDS_OF_RECOVERY, opening.subject(person), at=timezone.now())
+    at, subject, is_trial = timezone.now(), opening.subject(person), _is_trial(request)
+    left, until = attempts.left(opening.WORDS_OF_RECOVERY, subject, at=at)
+    restores_left, next_at = attempts.left(restoring.RESTORES, subject, at=at)
     context = {
         "person": person,
         "proof": proof,
         "found": found,
         "form": form,
         "chosen": chosen,
-        "trial": _is_trial(request),
+        "often": "" if restores_left or is_trial else _often(request, person.masked, next_at),
+        "trial": is_trial,
         "device": DEVICES[request.vault.device.type],
         "elsewhere": _elsewhere(found),
         "needs_words": any("words" in choice.openers for choice in found.every),
@@ -271,7 +269,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         "rp": relying_party(),
         "allowed": json.dumps([]),  # Whose passkeys they were is not known: the person chooses one of this site.
         "tries": {"left": left, "until": until} if left < opening.WORDS_OF_RECOVERY.most else None,
-        **_steps(3),
+        **restore_steps(3),
     }
     return page(request, "backups/restore_choose.html", context)
 
@@ -286,19 +284,29 @@ def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
     """Every account with its fate; "Restore" is the yes."""
     if request.method == "POST" and not request.POST.get("cancel"):
         return _restored(request, held_id)
+    return _preview_page(request, held_id)
+
+
+def _preview_page(request: VaultRequest, held_id: UUID, chosen: Chosen | None = None) -> HttpResponse:
+    """All have a tick, or those that were sent; "Cancel" drops what was opened."""
     try:
         found = fates.preview(request.vault, held_id, at=timezone.now())
     except DraftGone:
         return _gone(request, held_id)
-    if request.method == "POST":
+    if request.POST.get("cancel"):
         restoring.drop(request.vault, held_id)
         return go(request, "backups:status" if found.is_trial else "accounts:list")
+    ids, keeps = (None, {}) if chosen is None else (chosen.ids, chosen.keeps)
     context = {
         "preview": found,
-        "groups": [(fate.value, rows) for fate in _FATES if (rows := found.of(fate))],
+        "groups": [
+            (fate.value, [(row, ids is None or row.id in ids, keeps.get(row.id, Keep.BOTH).value) for row in rows])
+            for fate in _FATES
+            if (rows := found.of(fate))
+        ],
         "held": held_id,
         "all_here": bool(found.rows) and all(row.fate is Fate.HERE for row in found.rows),
-        **_steps(4),
+        **restore_steps(4),
     }
     return page(request, "backups/restore_preview.html", context)
 
@@ -313,6 +321,8 @@ def _restored(request: VaultRequest, held_id: UUID) -> HttpResponse:
         if _is_done(request, held_id):  # By the first of two clicks, which was the last of the three a day.
             return _gone(request, held_id)
         said(request, _not_restored(request, error), error=True)
+        if isinstance(error, (restoring.NothingChosen, TooLarge)):
+            return _preview_page(request, held_id, _chosen(request))
         return go(request, "backups:restore-preview", held_id)
     devices.renew_session(request)
     return go(request, _after(request, report_id))
@@ -331,11 +341,8 @@ def _chosen(request: VaultRequest) -> Chosen:
 def _not_restored(request: VaultRequest, error: Exception) -> str:
     """Why nothing was restored; what was opened still waits."""
     match error:
-        case TooManyTries(next_at=next_at):
-            sentence = _(
-                "This backup was restored three times within a day. The next is possible on %(day)s at %(time)s."
-            )
-            return sentence % _moment(request, next_at)
+        case restoring.RestoredOften(next_at=next_at, account=account):
+            return _often(request, account, next_at)
         case restoring.NothingChosen():
             return _("No account has a tick. Tick one, or cancel.")
         case restoring.Trial():
@@ -348,6 +355,13 @@ def _not_restored(request: VaultRequest, error: Exception) -> str:
 def _is_done(request: VaultRequest, held_id: UUID) -> bool:
     """Whether what was opened has its report."""
     return opening.is_held(request.vault, str(restoring.report_of(held_id)), at=timezone.now())
+
+
+def _often(request: VaultRequest, account: str, next_at: datetime) -> str:
+    sentence = _(
+        "With %(account)s backups were restored three times within a day. The next is possible on %(day)s at %(time)s."
+    )
+    return sentence % {"account": account, **_moment(request, next_at)}
 
 
 def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
@@ -365,10 +379,20 @@ def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
 
 def _after(request: VaultRequest, report_id: UUID) -> str:
     """Where a restore leads on to: to the accounts that wait for a sign-in, and from there to its report."""
-    address = reverse("backups:restore-report", args=[report_id])
     if not restoring.report(request.vault, report_id, at=timezone.now()).to_do:
-        return address
+        return reverse("backups:restore-report", args=[report_id])
+    return _checklist(report_id)
+
+
+def _checklist(report_id: UUID) -> str:
+    address = reverse("backups:restore-report", args=[report_id])
     return f"{reverse('accounts:again')}?{urlencode({'next': address})}"
+
+
+def _is_elsewhere(request: VaultRequest, name: str) -> bool:
+    """Whether another device than this one was called so: names that browsers give are often the same."""
+    here = request.vault.device
+    return name != here.name or request.user.devices.filter(name=name, removed_at=None).exclude(pk=here.pk).exists()
 
 
 @require_safe
@@ -380,5 +404,10 @@ def report(request: VaultRequest, report_id: UUID) -> HttpResponse:
     except DraftGone:
         return page(request, "backups/restore_gone.html", status=404)
     backup = finding.of(request.vault.row)
-    context = {"report": found, "is_backed_up": backup is not None and backup.is_on, **_steps(5)}
+    context = {
+        "report": found,
+        "is_backed_up": backup is not None and backup.is_on,
+        "is_elsewhere": _is_elsewhere(request, found.device_name),
+        "checklist": _checklist(report_id),
+    }
     return page(request, "backups/restore_report.html", context)

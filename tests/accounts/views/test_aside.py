@@ -167,7 +167,9 @@ def test_restore_leads_to_the_wizard_and_puts_nothing_aside_yet(alice_phone: Vis
 
     answer = client.post(INSTEAD + query, form(then="restore"))
 
-    assert "Once something was restored it is put aside, and deleted 30 days later." in shown
+    stays = "Your list of 'Alice's phone' stays until something was restored. Then it is put aside"
+    assert f"{stays} and deleted after 30 days; a key that turns up before then keeps it." in shown
+    assert "Choose what your lost device was: its backup can be restored on the same type only." in shown
     assert to(answer) == RESTORE
     assert client.get(RESTORE).status_code == 200
     former = row(alice_phone)

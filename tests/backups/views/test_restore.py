@@ -26,7 +26,8 @@ from accounts.services.activity import Tag
 from accounts.services.identity import Identity, Purpose
 from accounts.vault import keys
 from accounts.vault.encoding import b64url
-from accounts.vault.entry import Kind, Needs
+from accounts.vault.entry import Entry, Kind, Needs
+from accounts.vault.errors import TooLarge
 from accounts.vault.keys import Secret
 from accounts.vault.list import BackupKey, Protection
 from backups import storage
@@ -98,6 +99,15 @@ def restored(visitor: Visitor, address: str = "", **fields: str) -> HttpResponse
     return past_checklist(visitor.client.post(address, {"chosen": ticked(visitor.client.get(address)), **fields}))
 
 
+def without(visitor: Visitor, entry: Entry) -> None:
+    """This account is deleted for good."""
+    at = timezone.now()
+    gone = vaults.seconds(at)
+    vaults.change(
+        visitor.vault, lambda all_: all_.trash_entry(entry.id, gone).delete(entry.id), tag=Tag.ENTRY_DELETED, at=at
+    )
+
+
 def past_checklist(answer: HttpResponse) -> HttpResponse:
     """Where accounts wait for a sign-in their checklist comes before the report: the answer as it goes on from it."""
     address, _, onward = answer.headers["Location"].partition("?next=")
@@ -137,6 +147,7 @@ def test_whole_walk_from_the_start_to_the_report(old: Visitor, new: Visitor, rol
     assert "Code comes back 2 GitHub alice Nordbank Giro" in text(preview)
     assert before == ["Mine"]
     assert "Restored 2 of 3." in text(report)
+    assert "already here" not in text(report)
     assert "Still to do 1" in text(report)
     assert [entry.issuer for entry in new.entries] == ["Mine", "GitHub", "Nordbank", "Contoso"]
     assert IdentityProof.objects.get(pk=proof).state == IdentityProof.State.SPENT
@@ -228,8 +239,28 @@ def test_nothing_ticked_says_so_and_still_waits(old: Visitor, new: Visitor) -> N
 
     answer = new.client.post(address, {"chosen": []})
 
-    assert answer.headers["Location"] == address
-    assert "No account has a tick. Tick one, or cancel." in new.client.get(address).content.decode()
+    assert "No account has a tick. Tick one, or cancel." in answer.content.decode()
+    assert [len(ticked(page)) for page in (answer, new.client.get(address))] == [0, 3]
+    assert new.entries == ()
+
+
+def test_too_many_ticked_keep_their_ticks_and_the_key_that_was_chosen(
+    old: Visitor, new: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    factories.backed_up(old)
+    factories.create_entry(on=new, issuer="GitHub", name="alice", secret=Secret(b"mine"))
+    address = preview_of(new)
+    (clash,) = re.findall(r'name="keep-([0-9a-f]+)"', new.client.get(address).content.decode())
+
+    def too_large(*_args: Any, **_more: Any) -> None:
+        raise TooLarge(found=2001, allowed=2000, unit="entries")
+
+    monkeypatch.setattr(vaults, "change", too_large)
+    page = new.client.post(address, {"chosen": [clash], f"keep-{clash}": "backup"})
+
+    assert "Your list holds at most 2,000 accounts" in page.content.decode()
+    assert ticked(page) == [clash]
+    assert re.findall(r'value="(\w+)" selected', main(page)) == ["backup"]
 
 
 @pytest.mark.article("G-12")
@@ -251,14 +282,23 @@ def test_one_account_of_an_earlier_state_comes_back(old: Visitor, new: Visitor) 
 @pytest.mark.article("G-09")
 def test_undo_stands_on_the_report_and_takes_all_of_it_back(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
-    report = new.client.get(restored(new).headers["Location"])
+    address = restored(new).headers["Location"]
+    report = new.client.get(address)
     (undo,) = re.findall(r'action="(/accounts/undo/\d+/)"', main(report)) or re.findall(
         r'action="([^"]*undo[^"]*)"', main(report)
     )
 
-    new.client.post(undo)
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=1), tick=False):
+        new.client.post(undo)
+        undone = new.client.get(address)
+        at = timezone.now()
 
     assert new.entries == ()
+    assert re.findall(r"<h1>(.*?)</h1>", main(undone)) == [f"Undone at {at:%H:%M} UTC."]
+    assert "What it brought was taken back." in text(undone)
+    assert "/undo/" not in main(undone)
+    assert not any(said in text(undone) for said in ("Restored", "Still to do", "Look at your codes"))
+    assert "are back with their codes" not in text(new.client.get(AGAIN, {"next": address}))
 
 
 # -- A try ------------------------------------------------------------------------------------------------------------
@@ -281,6 +321,9 @@ def test_try_walks_up_to_the_preview_and_writes_nothing(old: Visitor, new: Visit
     assert f'href="{START}?try=1"' in status
     assert f'href="{START}"' in status
     assert "Try a restore" in text(new.client.get(f"{START}?try=1"))
+    assert "Nothing is written by a try." in text(new.client.get(f"{START}?try=1"))
+    assert "before you choose Restore" not in text(new.client.get(f"{START}?try=1"))
+    assert 'type="checkbox"' not in main(preview)
     assert back == f"{CHOOSE}?try=1"
     assert 'name="try" value="1"' in page.content.decode()
     assert "This was a try: nothing is written." in text(preview)
@@ -555,7 +598,11 @@ def test_fourth_restore_of_a_day_is_refused_with_its_time(old: Visitor, new: Vis
     answer = restored(new)
     page = new.client.get(answer.headers["Location"]).content.decode()
 
-    assert re.search(r"restored three times within a day\. The next is possible on \w+ at [\d:]+", page)
+    says = r"With a…@outlook.example backups were restored three times within a day\. "
+    says += r"The next is possible on \w+ at [\d:]+"
+    assert re.search(says, page)
+    assert re.search(says, text(new.client.get(f"{CHOOSE}?proof={proof_of(new)}")))
+    assert not re.search(says, text(new.client.get(f"{CHOOSE}?try=1&proof={proof_of(new)}")))
     assert "2 of 3 will have codes" in page
     assert new.entries == ()
 
@@ -846,9 +893,79 @@ def test_two_tabs_keep_two_previews(old: Visitor, new: Visitor) -> None:
 
     assert "2 of 3 will have codes" in text(again)
     assert "All of it is in your list already." in text(again)
+    assert 'type="checkbox"' not in main(again)  # There is no choice.
     assert "Still to do 1 C Contoso" in text(new.client.get(answer.headers["Location"]))
     assert "nothing was changed" in text(new.client.get(answer.headers["Location"]))
     assert len(new.entries) == 3
+
+
+def test_try_of_what_is_all_here_promises_nothing(old: Visitor) -> None:
+    factories.backed_up(old)
+
+    preview = tried(old)
+
+    assert "This was a try: nothing is written. All of it is in your list already." in text(preview)
+
+
+# -- What follows -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("work", "says"), [(1, "One came back by name, without a code."), (3, "Three came back by name, without a code.")]
+)
+def test_checklist_after_a_restore_says_first_what_is_back(old: Visitor, new: Visitor, work: int, says: str) -> None:
+    for number in range(1, work):
+        factories.create_entry(on=old, issuer="Contoso", name=f"bob {number}", kind=Kind.WORK)
+    factories.backed_up(old)
+    address = preview_of(new)
+    checklist = new.client.post(address, {"chosen": ticked(new.client.get(address))}).headers["Location"]
+
+    page, elsewhere = new.client.get(checklist), new.client.get(AGAIN)
+    for entry in new.entries:
+        if entry.needs is not None:
+            new.client.post(reverse("accounts:again-keep", args=[entry.id]))
+    done = new.client.get(checklist)
+
+    assert f"Sign in to restore your account 2 accounts are back with their codes. {says}" in text(page)
+    assert f"All done 2 accounts are back with their codes. {says}" in text(done)
+    assert ["Step 5 of 5" in text(shown) for shown in (page, done, elsewhere)] == [True, True, False]
+    assert "are back with their codes" not in text(elsewhere)
+
+
+def test_report_leads_back_to_the_checklist_and_to_what_was_left_out(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    address = preview_of(new)
+    html = new.client.get(address).content.decode()
+    waits = [key for key in ticked(new.client.get(address)) if key in html.partition("Code comes back")[0]]
+    checklist = new.client.post(address, {"chosen": waits}).headers["Location"]
+
+    report = new.client.get(unquote(checklist.partition("?next=")[2]))
+
+    assert f'href="{checklist}">Go on with the checklist' in main(report)
+    assert buttons(report)[:2] == ["Go on with the checklist", "Restore the rest"]
+    assert f'href="{START}"' in main(report)
+
+
+def test_report_counts_apart_what_came_back_and_what_was_here(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    restored(new)
+    without(new, new.entries[1])
+
+    report = new.client.get(restored(new).headers["Location"])
+
+    assert "1 came back, 2 were already here." in text(report)
+
+
+def test_lost_device_is_spoken_of_where_it_was_another_one(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    said = "Remove the lost device here and at the sites"
+    elsewhere = new.client.get(restored(new).headers["Location"])
+    address = restored(old).headers["Location"]
+    here = old.client.get(address)
+    factories.with_another_device(old, name=old.device.name, type="android")
+    of_two = old.client.get(address)
+
+    assert [said in text(page) for page in (elsewhere, here, of_two)] == [True, False, True]
 
 
 @pytest.mark.row("T22")

@@ -41,7 +41,7 @@ def unrecorded(person: Identity, contents: Contents, stream: str, number: int, *
         return []
     try:
         with objects.asking(at):
-            found = list(searching.unrecorded(person, contents.device_type))
+            found = list(searching.unrecorded(person, contents.device_type, stream))
     except StoreFailed as error:
         logger.warning("Earlier backups were not looked for: %s", error.cause.value)
         return []

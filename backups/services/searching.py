@@ -8,10 +8,11 @@ from __future__ import annotations
 import heapq
 import logging
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import chain, islice, zip_longest
+from types import MappingProxyType
 
 from django.views.decorators.debug import sensitive_variables
 
@@ -104,13 +105,14 @@ class NotThere(Exception):
 
 def find(person: Identity, device_type: str) -> Found:
     """The backups of this type of device under a proven account. Raises StoreFailed."""
-    rows = _rows(person, device_type)
-    streams = _streams(person, device_type, rows)
+    rows, backups = _rows(person, device_type), _backups(person, device_type)
+    streams = _streams(person, device_type, rows, backups)
     found: dict[bytes, list[Choice]] = {}
     looked_into = 0
     for name in _in_turn(streams.values()):
         row = rows.get((name.stream, name.sequence))
-        if _is_gone(row):
+        backup = backups.get(name.stream)
+        if _is_gone(row) or (backup is not None and backup.is_gone):
             continue
         if row is not None:
             choice = _recorded(name, row)
@@ -118,10 +120,11 @@ def find(person: Identity, device_type: str) -> Found:
             looked_into += 1
             is_looked_into = looked_into <= _LOOKED_INTO
             choice = _looked_into(name, device_type) if is_looked_into else Choice(name, is_unknown=True)
+            choice = replace(choice, deletes_at=backup.deletes_at) if backup is not None else choice
         found.setdefault(name.stream, []).append(choice)
     newest = sorted((choices[0] for choices in found.values()), key=_when, reverse=True)
     older = sorted((choice for choices in found.values() for choice in choices[1:]), key=_when, reverse=True)
-    elsewhere = {type: len(_streams(person, type, {})) for type in DeviceType.values if type != device_type}
+    elsewhere = {type: len(_streams(person, type)) for type in DeviceType.values if type != device_type}
     return Found(
         tuple(newest),
         tuple(older),
@@ -132,11 +135,11 @@ def find(person: Identity, device_type: str) -> Found:
 
 def choice(person: Identity, device_type: str, key: str) -> Choice:
     """The saved state that a form calls by this key. Raises NotThere, StoreFailed."""
-    rows = _rows(person, device_type)
-    for name in chain.from_iterable(_streams(person, device_type, rows).values()):
+    rows, backups = _rows(person, device_type), _backups(person, device_type)
+    for name in chain.from_iterable(_streams(person, device_type, rows, backups).values()):
         if Choice(name).key == key:
-            row = rows.get((name.stream, name.sequence))
-            if _is_gone(row):
+            row, backup = rows.get((name.stream, name.sequence)), backups.get(name.stream)
+            if _is_gone(row) or (backup is not None and backup.is_gone):
                 break
             return _recorded(name, row) if row is not None else Choice(name)
     raise NotThere
@@ -147,7 +150,7 @@ def unrecorded(person: Identity, device_type: str, first: str = "") -> Iterator[
 
     As many are looked into as by `find`: those of the stream `first`, which is being restored, before all others.
     """
-    streams = _streams(person, device_type, {})
+    streams = _streams(person, device_type)
     known = set(Backup.objects.filter(stream__in=[one.hex() for one in streams]).values_list("stream", flat=True))
     others = {stream: names for stream, names in streams.items() if stream.hex() not in known}
     own = others.pop(bytes.fromhex(first), [])
@@ -172,7 +175,10 @@ def _is_gone(row: Generation | None) -> bool:
 
 
 def _streams(
-    person: Identity, device_type: str, rows: Mapping[tuple[bytes, int], Generation]
+    person: Identity,
+    device_type: str,
+    rows: Mapping[tuple[bytes, int], Generation] = MappingProxyType({}),
+    backups: Container[bytes] = (),
 ) -> dict[bytes, list[Name]]:
     """What lies there, by streams, in each the newest first: each number once, as its row knows it, else of two server
     keys the newer.
@@ -180,27 +186,34 @@ def _streams(
     Whoever writes to the store gives any names: streams that the records know come first. Of too many names those of
     `rows` stay, then others of such streams, then the highest numbers.
     """
-    ctxs = recovery.ctxs(person, device_type)
-    backups = Backup.objects.filter(recovery_account__name__in=ctxs).exclude(stream="")
-    known = {stream for stream, _ in rows} | {bytes.fromhex(one) for one in backups.values_list("stream", flat=True)}
+    recorded = {stream for stream, _ in rows}
+
+    def is_known(name: Name) -> bool:
+        return name.stream in recorded or name.stream in backups
 
     def is_recorded(name: Name) -> bool:
         row = rows.get((name.stream, name.sequence))
         return row is not None and row.kid == name.kid
 
     def worth(name: Name) -> tuple[bool, bool, int, int]:
-        return is_recorded(name), name.stream in known, name.sequence, name.kid
+        return is_recorded(name), is_known(name), name.sequence, name.kid
 
     def place(name: Name) -> tuple[bool, int, bool, int]:
-        return name.stream in known, name.sequence, is_recorded(name), name.kid
+        return is_known(name), name.sequence, is_recorded(name), name.kid
 
-    listed = chain.from_iterable(objects.named(ctx) for ctx in ctxs)
+    listed = chain.from_iterable(objects.named(ctx) for ctx in recovery.ctxs(person, device_type))
     streams: dict[bytes, list[Name]] = {}
     for name in sorted(heapq.nlargest(_LISTED, listed, key=worth), key=place, reverse=True):
         names = streams.setdefault(name.stream, [])
         if not names or names[-1].sequence != name.sequence:
             names.append(name)
     return streams
+
+
+def _backups(person: Identity, device_type: str) -> dict[bytes, Backup]:
+    """What the records know of this person's backups, by their streams."""
+    rows = Backup.objects.filter(recovery_account__name__in=recovery.ctxs(person, device_type)).exclude(stream="")
+    return {bytes.fromhex(row.stream): row for row in rows}
 
 
 def _rows(person: Identity, device_type: str) -> dict[tuple[bytes, int], Generation]:

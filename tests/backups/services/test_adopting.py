@@ -21,6 +21,7 @@ from accounts.vault.list import Protection
 from backups import storage
 from backups.models import Backup, Generation, RecoveryAccount
 from backups.services import adopting, ending, finding, keeping, recovery, retaining, searching
+from backups.services.searching import Choice, NotThere
 from backups.storage import Cause
 from tests import factories
 from tests.backups import support
@@ -532,6 +533,29 @@ def shut() -> tuple[Visitor, Backup]:
     (one,) = earlier(new)
     assert one.saved_at is None
     return new, one
+
+
+def test_one_on_its_way_out_says_so_where_it_is_chosen_and_one_that_left_is_not_offered(
+    faulty: type[FaultyStore],
+) -> None:
+    _, one = adopted()
+    at = timezone.now()
+
+    def offered() -> list[Choice]:
+        every = searching.find(factories.person(), "android").every
+        return [choice for choice in every if choice.name.stream.hex() == one.stream]
+
+    ending.off(one, device=None, at=at)
+    (going,) = offered()
+    faulty.next("remove", Cause.UNREACHABLE)
+    with pytest.raises(storage.StoreFailed):
+        ending.delete_now(one, device=None, at=at)
+
+    assert going.deletes_at == at + GRACE
+    assert one.stream in support.streams()
+    assert offered() == []
+    with pytest.raises(NotThere):
+        searching.choice(factories.person(), "android", going.key)
 
 
 def test_deleted_one_that_stayed_shut_is_remembered_with_its_day() -> None:

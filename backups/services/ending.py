@@ -231,12 +231,13 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
 
 
 def is_open_to_operator(vault: Vault) -> bool:
-    """Whether anything is kept of this list that the recovery account alone opens, and so the operator can."""
-    of_list = Q(backup__vault=vault) | Q(backup__former_of=vault) | Q(backup__passes_to=vault, backup__vault=None)
-    if Generation.objects.filter(of_list, slots=[]).exists():
-        return True
-    found = Backup.objects.filter(passes_to=vault, vault=None, left_at=None, protection=Protection.SIGN_IN)
-    return found.exclude(stream="").exists()
+    """Whether anything is kept of this list, or of one that passed to it, that the recovery account alone opens, and so
+    the operator can. Of what was found without records its newest saved state tells.
+    """
+    passed = Q(passes_to=vault, vault=None, left_at=None) & ~Q(stream="")
+    of_list = Q(vault=vault) | Q(former_of=vault) | passed
+    opens = Q(generations__slots=[]) | passed & Q(protection=Protection.SIGN_IN)
+    return Backup.objects.filter(of_list & opens).exists()
 
 
 def open_to_operator(backup: Backup) -> list[Generation]:

@@ -89,14 +89,14 @@ def test_settings_name_no_keys_where_the_list_is_closed(alice_phone: Visitor, al
     ]
 
 
-def test_keys_ask_the_database_twice_however_many(alice_phone: Visitor, queries: Callable[..., int]) -> None:
+def test_keys_ask_the_database_three_times_however_many(alice_phone: Visitor, queries: Callable[..., int]) -> None:
     alice_phone.client.get(LIST)
     asked = [queries(lambda: alice_phone.client.get(KEYS))]
     for _ in range(3):
         create_key(on=alice_phone, kind=SlotKind.PASSKEY)
         asked.append(queries(lambda: alice_phone.client.get(KEYS)))
 
-    assert asked == [2, 2, 2, 2]
+    assert asked == [3, 3, 3, 3]
 
 
 # -- Removed ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,16 @@
 (() => {
   "use strict";
   const sent = new WeakMap();
+  const say = (sentence) => {
+    const box = document.createElement("div");
+    box.className = "messages waiting";
+    box.setAttribute("role", "status");
+    const message = document.createElement("div");
+    message.className = "message";
+    message.append(Object.assign(document.createElement("p"), { textContent: sentence }));
+    box.append(message);
+    document.querySelector("main").after(box);
+  };
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const before = sent.get(form);
@@ -13,13 +23,12 @@
     }
     if (event.defaultPrevented || form.hasAttribute("hx-post")) return;
     sent.set(form, performance.now());
-    const wait = form.querySelector("[data-wait]");
-    if (wait) setTimeout(() => { wait.hidden = false; }, 1000);
+    if (form.dataset.wait) setTimeout(say, 1000, form.dataset.wait);
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     document.querySelectorAll("form").forEach((form) => sent.delete(form));
-    document.querySelectorAll("[data-wait]").forEach((wait) => { wait.hidden = true; });
+    document.querySelector(".waiting")?.remove();
   });
 
   const zone = document.querySelector("form[data-time-zone]");

@@ -228,6 +228,7 @@ def test_a_trashed_account_comes_back_to_its_place() -> None:
     assert ids(trashed) == [1, 3]
     assert trashed.in_trash(id_of(2)) == Trashed(new_entry(2), at=500, place=1)
     assert trashed.put_back(id_of(2)) == accounts
+    assert accounts.put_back(id_of(2)) is accounts  # Twice, it is there already.
     assert id_of(2) not in trashed
 
 

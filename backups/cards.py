@@ -14,7 +14,7 @@ from accounts import roles
 from accounts.roles import Role
 from accounts.services.held_keys import Held
 from accounts.services.vaults import OpenVault
-from accounts.templatetags.look import clock, weekday
+from accounts.templatetags.look import clock
 from backups import chip, moments
 from backups.models import NEEDS_THE_PERSON, UNCHECKED_WARNS_AFTER, Backup, Cause, Status
 from backups.states import GO_ON_WITH, PROBLEMS, STATES, Step
@@ -110,9 +110,8 @@ class _Sayings:
         return (_("The backup of %(time)s is kept.") % {"time": self.short(self.backup.saved_at)},)
 
     def will_be_deleted(self) -> str:
-        local = timezone.localtime(self.backup.deletes_at or self.at)
         sentence = _("This backup will be deleted on %(day)s at %(time)s.")
-        return sentence % {"day": weekday(local), "time": clock(local, self.user)}
+        return sentence % moments.named(self.backup.deletes_at or self.at, self.user)
 
 
 def _made(backup: Backup, status: Status, **fields: Any) -> Card:

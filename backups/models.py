@@ -83,6 +83,14 @@ class Cause(models.TextChoices):
     UNKNOWN = "unknown"
 
 
+class BackupQuerySet(models.QuerySet["Backup"]):
+    """Backups, many at a time."""
+
+    def earlier(self) -> Self:
+        """Those whose own list is no more, as `Backup.is_earlier`."""
+        return self.filter(vault=None, former_of=None, left_at=None).exclude(stream="")
+
+
 class Backup(models.Model):
     """Cloud Backup of one list. Its last columns sum up the generations, so that a list tells its state by one row.
 
@@ -126,6 +134,8 @@ class Backup(models.Model):
     retry_at = models.DateTimeField(null=True)
     shrunk_from = models.PositiveIntegerField(null=True)  # Accounts in the pinned generation that asks for a decision.
     accepted = models.PositiveBigIntegerField(default=0)  # "This is right" was said of everything up to this number.
+
+    objects = BackupQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("backup")

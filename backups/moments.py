@@ -43,5 +43,10 @@ def listed(moment: datetime, user: Any, *, at: datetime) -> str:
 
 def ahead(moment: datetime, user: Any) -> str:
     """A moment to come: "Tuesday, 14:02"; with its date where a day of the week alone would not say which."""
+    return _("%(day)s, %(time)s") % named(moment, user)
+
+
+def named(moment: datetime, user: Any) -> dict[str, str]:
+    """A moment to come, as a sentence names it: its %(day)s and its %(time)s."""
     local = timezone.localtime(moment)
-    return _("%(day)s, %(time)s") % {"day": weekday(local), "time": clock(local, user)}
+    return {"day": weekday(local), "time": clock(local, user)}

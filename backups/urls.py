@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from backups.views import endings, iphone, restore, status, switch
+from backups.views import endings, fates, iphone, restore, status, switch
 
 app_name = "backups"
 urlpatterns = [
@@ -29,6 +29,6 @@ urlpatterns = [
     path("restore/sign-in/", restore.sign_in, name="restore-sign-in"),
     path("restore/choose/", restore.choose, name="restore-choose"),
     path("restore/passkey/", restore.passkey, name="restore-passkey"),
-    path("restore/<uuid:held_id>/", restore.preview, name="restore-preview"),
-    path("restore/report/<uuid:report_id>/", restore.report, name="restore-report"),
+    path("restore/<uuid:held_id>/", fates.preview, name="restore-preview"),
+    path("restore/report/<uuid:report_id>/", fates.report, name="restore-report"),
 ]

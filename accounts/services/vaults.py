@@ -108,7 +108,7 @@ def opens(row: Vault, key: VaultKey) -> bool:
     """
     for state in VaultState.objects.filter(vault=row.pk).order_by("-version"):
         try:
-            sealing.unseal(bytes(state.sealed), key, row.id.bytes, state.version)
+            _unsealed(state, key)
         except VaultError:
             continue
         return True
@@ -192,11 +192,9 @@ def undo(vault: OpenVault, version: int, *, at: datetime, all_since: bool = Fals
     if later and not all_since:
         raise ChangedSince(later)
     # The states since then too: an account deleted in one of them may have given codes meanwhile.
-    kept = VaultState.objects.filter(vault=vault.row.pk, version__gte=version - 1).order_by("version")
+    states = VaultState.objects.filter(vault=vault.row.pk, version__gte=version - 1).order_by("version")
     try:
-        older, *between = (
-            sealing.unseal(bytes(one.sealed), vault.key, vault.row.id.bytes, one.version) for one in kept
-        )
+        older, *between = (_unsealed(one, vault.key) for one in states)
     except VaultError:
         raise NothingToUndo from None
     return change(
@@ -213,7 +211,7 @@ def kept(vault: OpenVault) -> Iterator[AccountList]:
     """Each state of the list that is kept and opens. Within a change, they are those up to it."""
     for state in VaultState.objects.filter(vault=vault.row.pk):
         with suppress(VaultError):
-            yield sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
+            yield _unsealed(state, vault.key)
 
 
 @sensitive_variables()
@@ -221,7 +219,7 @@ def last_good(vault: OpenVault) -> VaultState | None:
     """The newest kept state that opens, where the list itself does not; None where none does."""
     for state in VaultState.objects.filter(vault=vault.row.pk, version__lt=vault.row.version).order_by("-version"):
         try:
-            sealing.unseal(bytes(state.sealed), vault.key, vault.row.id.bytes, state.version)
+            _unsealed(state, vault.key)
         except VaultError:
             continue
         return state
@@ -240,7 +238,7 @@ def mend(vault: OpenVault, *, at: datetime) -> AccountList:
             state = last_good(vault)
         if state is None:
             raise NothingToUndo
-        mended = sealing.unseal(bytes(state.sealed), vault.key, row.id.bytes, state.version)
+        mended = _unsealed(state, vault.key)
         lost = VaultState.objects.filter(vault=row.pk, version__gt=state.version, act=Tag.ENTRY_COUNTED).count()
         mended = mended.counted_on(lost)  # Which counters gave those codes is lost; none gives one twice.
         there = {slot.hex for slot in row.slots.values_list("pk", flat=True)}
@@ -355,6 +353,11 @@ def _opened(vault: OpenVault, row: Vault) -> AccountList:
     if vault.opened is not None and (vault.row.version, vault.sealed) == (row.version, sealed):
         return vault.opened
     return sealing.unseal(sealed, vault.key, row.id.bytes, row.version)
+
+
+@sensitive_variables()
+def _unsealed(state: VaultState, key: VaultKey) -> AccountList:
+    return sealing.unseal(bytes(state.sealed), key, state.vault_id.bytes, state.version)
 
 
 def _keep(row: Vault, sealed: bytes, *, act: Tag, at: datetime) -> None:

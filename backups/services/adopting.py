@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
@@ -52,13 +52,7 @@ def _known(newest: Choice, contents: Contents, number: int) -> Choice:
     """With what the saved state that is being restored tells: of an older one, from which device it is."""
     if newest.name.sequence != number:
         return replace(newest, device_name=contents.device_name)
-    return replace(
-        newest,
-        made_at=datetime.fromtimestamp(contents.at, UTC),
-        device_name=contents.device_name,
-        whole=contents.whole,
-        named=contents.named,
-    )
+    return newest.told_by(contents)
 
 
 def adopt(vault: OpenVault, person: Identity, found: Collection[Choice], stream: str, *, at: datetime) -> None:
@@ -119,7 +113,7 @@ def tidy(at: datetime) -> int:
     The newest three stay, and pinned ones. What has no records was thinned out while it had some, and stays as it is:
     names alone say nothing of what opens. Returns how many went.
     """
-    earlier = Backup.objects.filter(vault=None, former_of=None, left_at=None, deletes_at=None).exclude(stream="")
+    earlier = Backup.objects.earlier().filter(deletes_at=None)
     states = Count("generations", filter=Q(generations__state=Generation.State.PROVEN, generations__pinned=False))
     full = earlier.filter(saved_at__lte=at - _THINNED_AFTER).annotate(states=states)
     full = full.filter(states__gt=retaining.NEWEST_KEPT)

@@ -50,8 +50,8 @@ def off(backup: Backup, *, device: Device | None, at: datetime) -> Backup:
 
 def going_along(row: Backup) -> QuerySet[Backup]:
     """Earlier backups that go when that of the list goes, and come back with it: not what was only found."""
-    earlier = Backup.objects.filter(passes_to=row.vault_id, vault=None, former_of=None, left_at=None, unopened=False)
-    return earlier.exclude(stream="") if row.vault_id is not None else earlier.none()
+    earlier = Backup.objects.earlier().filter(passes_to=row.vault_id, unopened=False)
+    return earlier if row.vault_id is not None else earlier.none()
 
 
 def _until(row: Backup) -> dict[str, object]:

@@ -59,7 +59,7 @@ def former(vault: Vault, *, at: datetime) -> list[Backup]:
 
 def earlier(vault: Vault) -> list[Backup]:
     """Backups whose own list is no more and that passed to this one, the newest first; also those on their way out."""
-    passed = vault.earlier_backups.filter(vault=None, former_of=None, left_at=None).exclude(stream="")
+    passed = Backup.objects.earlier().filter(passes_to=vault)
     return list(passed.select_related("recovery_account").order_by(F("saved_at").desc(nulls_last=True), "-on_at"))
 
 

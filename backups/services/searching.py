@@ -59,6 +59,16 @@ class Choice:
         """What a form calls it."""
         return f"{self.name.stream.hex()}-{self.name.sequence:016x}"
 
+    def told_by(self, contents: Contents) -> Choice:
+        """With what its contents say of themselves."""
+        return replace(
+            self,
+            made_at=datetime.fromtimestamp(contents.at, UTC),
+            device_name=contents.device_name,
+            whole=contents.whole,
+            named=contents.named,
+        )
+
     @property
     def openers(self) -> frozenset[str]:
         """The kinds of keys that are offered for it: where none is known, each."""
@@ -257,13 +267,7 @@ def _looked_into(name: Name, device_type: str) -> Choice:
         logger.warning("A saved state without a record does not open: %s", type(error).__name__)
         is_unknown = isinstance(error, KeyMissing | Unsupported)
         return Choice(name, is_damaged=not is_unknown, is_unknown=is_unknown)
-    return Choice(
-        name,
-        made_at=datetime.fromtimestamp(contents.at, UTC),
-        device_name=contents.device_name,
-        whole=contents.whole,
-        named=contents.named,
-    )
+    return Choice(name).told_by(contents)
 
 
 def _when(choice: Choice) -> tuple[float, int]:

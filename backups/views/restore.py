@@ -1,7 +1,7 @@
-"""Restore from backup, a page a step: where it lies, which one and what opens it, what becomes of each, how it ended.
+"""Restore from backup, a page a step: where it lies, which one it is and what opens it. `fates` goes on from there.
 
-Nothing is written before "Restore". The proof comes back with `?proof=` and is used up when a saved state was opened;
-from then on that waits under the number of the proof.
+The proof comes back with `?proof=` and is used up when a saved state was opened; from then on that waits under the
+number of the proof.
 """
 
 from __future__ import annotations
@@ -24,24 +24,19 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import roles
 from accounts.http import VaultRequest, changing, go, network_of, page, prove, said, vault_required
 from accounts.roles import Role
-from accounts.services import attempts, devices, identity, words
+from accounts.services import attempts, identity, words
 from accounts.services.attempts import TooManyTries
 from accounts.services.identity import Identity, NotProven, Purpose
-from accounts.services.vaults import DraftGone
-from accounts.templatetags.look import clock, weekday
-from accounts.vault.errors import KeyMissing, TooCostly, TooLarge, Unsupported, VaultError, WrongKey
-from accounts.vault.merging import Keep
+from accounts.vault.errors import KeyMissing, TooCostly, Unsupported, VaultError, WrongKey
 from accounts.views.doors import relying_party
+from backups import moments
 from backups.forms import OpenForm, PasskeyForm
-from backups.services import fates, finding, objects, opening, recovery, restoring, searching
-from backups.services.fates import Fate
+from backups.services import objects, opening, recovery, restoring, searching
 from backups.services.opening import KeyNeeded, Opener, WrongWords
-from backups.services.restoring import Chosen
 from backups.services.searching import Found, NotThere
 from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH, restore_steps
 from backups.storage import StoreFailed
-
-_FATES = (Fate.SIGN_IN, Fate.SCAN, Fate.BLOCKED, Fate.CLASH, Fate.CODE, Fate.NAME, Fate.HERE)
+from backups.views.fates import often
 
 
 def _is_trial(request: VaultRequest) -> bool:
@@ -149,13 +144,13 @@ def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUI
     except WrongWords as error:
         if not error.left:
             sentence = _("Those are not the words of this backup. No try is left until %(day)s at %(time)s.")
-            return sentence % _moment(request, error.until)
+            return sentence % moments.named(error.until, request.user)
         sentence = ngettext(
             "Those are not the words of this backup. %(count)d try left until %(day)s at %(time)s.",
             "Those are not the words of this backup. %(count)d tries left until %(day)s at %(time)s.",
             error.left,
         )
-        return sentence % {"count": error.left, **_moment(request, error.until)}
+        return sentence % {"count": error.left, **moments.named(error.until, request.user)}
     except (TooManyTries, words.Busy) as error:
         sentence = (
             _("Others are being served. These words were not tried; send them again on %(day)s at %(time)s.")
@@ -165,14 +160,9 @@ def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUI
                 "The next try is possible on %(day)s at %(time)s."
             )
         )
-        return sentence % _moment(request, error.next_at)
+        return sentence % moments.named(error.next_at, request.user)
     except (NotThere, KeyNeeded, VaultError) as error:
         return _cannot(error)
-
-
-def _moment(request: VaultRequest, moment: datetime) -> dict[str, str]:
-    local = timezone.localtime(moment)
-    return {"day": weekday(local), "time": clock(local, request.user)}
 
 
 def _silent() -> str:
@@ -260,7 +250,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         "found": found,
         "form": form,
         "chosen": chosen,
-        "often": "" if restores_left or is_trial else _often(request, person.masked, next_at),
+        "often": "" if restores_left or is_trial else often(request, person.masked, next_at),
         "trial": is_trial,
         "device": DEVICES[request.vault.device.type],
         "elsewhere": _elsewhere(found),
@@ -272,142 +262,3 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         **restore_steps(3),
     }
     return page(request, "backups/restore_choose.html", context)
-
-
-# -- What becomes of each ---------------------------------------------------------------------------------------------
-
-
-@require_http_methods(["GET", "POST"])
-@vault_required
-@changing
-def preview(request: VaultRequest, held_id: UUID) -> HttpResponse:
-    """Every account with its fate; "Restore" is the yes."""
-    if request.method == "POST" and not request.POST.get("cancel"):
-        return _restored(request, held_id)
-    return _preview_page(request, held_id)
-
-
-def _preview_page(request: VaultRequest, held_id: UUID, chosen: Chosen | None = None) -> HttpResponse:
-    """All have a tick, or those that were sent; "Cancel" drops what was opened."""
-    try:
-        found = fates.preview(request.vault, held_id, at=timezone.now())
-    except DraftGone:
-        return _gone(request, held_id)
-    if request.POST.get("cancel"):
-        restoring.drop(request.vault, held_id)
-        return go(request, "backups:status" if found.is_trial else "accounts:list")
-    ids, keeps = (None, {}) if chosen is None else (chosen.ids, chosen.keeps)
-    context = {
-        "preview": found,
-        "groups": [
-            (fate.value, [(row, ids is None or row.id in ids, keeps.get(row.id, Keep.BOTH).value) for row in rows])
-            for fate in _FATES
-            if (rows := found.of(fate))
-        ],
-        "held": held_id,
-        "all_here": bool(found.rows) and all(row.fate is Fate.HERE for row in found.rows),
-        **restore_steps(4),
-    }
-    return page(request, "backups/restore_preview.html", context)
-
-
-def _restored(request: VaultRequest, held_id: UUID) -> HttpResponse:
-    """The yes. What becomes of each account is judged there, beside the list as it stands then."""
-    try:
-        report_id = restoring.accept(request.vault, held_id, _chosen(request), at=timezone.now())
-    except DraftGone:
-        return _gone(request, held_id)
-    except (restoring.Trial, restoring.NothingChosen, TooLarge, TooManyTries) as error:
-        if _is_done(request, held_id):  # By the first of two clicks, which was the last of the three a day.
-            return _gone(request, held_id)
-        said(request, _not_restored(request, error), error=True)
-        if isinstance(error, (restoring.NothingChosen, TooLarge)):
-            return _preview_page(request, held_id, _chosen(request))
-        return go(request, "backups:restore-preview", held_id)
-    devices.renew_session(request)
-    return go(request, _after(request, report_id))
-
-
-def _chosen(request: VaultRequest) -> Chosen:
-    known = {keep.value: keep for keep in Keep}
-    keeps = {
-        name.removeprefix("keep-"): known.get(request.POST[name], Keep.BOTH)
-        for name in request.POST
-        if name.startswith("keep-")
-    }
-    return Chosen(frozenset(request.POST.getlist("chosen")), keeps)
-
-
-def _not_restored(request: VaultRequest, error: Exception) -> str:
-    """Why nothing was restored; what was opened still waits."""
-    match error:
-        case restoring.RestoredOften(next_at=next_at, account=account):
-            return _often(request, account, next_at)
-        case restoring.NothingChosen():
-            return _("No account has a tick. Tick one, or cancel.")
-        case restoring.Trial():
-            return _("This was a try: nothing is written.")
-        case TooLarge(unit="entries"):
-            return _("Your list holds at most 2,000 accounts, the Trash included. Tick fewer, or empty the Trash.")
-    return _("Your list would be larger than a list can be. Tick fewer.")
-
-
-def _is_done(request: VaultRequest, held_id: UUID) -> bool:
-    """Whether what was opened has its report."""
-    return opening.is_held(request.vault, str(restoring.report_of(held_id)), at=timezone.now())
-
-
-def _often(request: VaultRequest, account: str, next_at: datetime) -> str:
-    sentence = _(
-        "With %(account)s backups were restored three times within a day. The next is possible on %(day)s at %(time)s."
-    )
-    return sentence % {"account": account, **_moment(request, next_at)}
-
-
-def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:
-    """The second of two clicks, or too late."""
-    if _is_done(request, held_id):
-        return go(request, _after(request, restoring.report_of(held_id)))
-    if restoring.was_accepted(request.vault, held_id, at=timezone.now()):
-        said(request, _("Restored already."))
-        return go(request, "accounts:list")
-    return page(request, "backups/restore_gone.html", status=404)  # Run out or somebody else's: all look the same.
-
-
-# -- How it ended -----------------------------------------------------------------------------------------------------
-
-
-def _after(request: VaultRequest, report_id: UUID) -> str:
-    """Where a restore leads on to: to the accounts that wait for a sign-in, and from there to its report."""
-    if not restoring.report(request.vault, report_id, at=timezone.now()).to_do:
-        return reverse("backups:restore-report", args=[report_id])
-    return _checklist(report_id)
-
-
-def _checklist(report_id: UUID) -> str:
-    address = reverse("backups:restore-report", args=[report_id])
-    return f"{reverse('accounts:again')}?{urlencode({'next': address})}"
-
-
-def _is_elsewhere(request: VaultRequest, name: str) -> bool:
-    """Whether another device than this one was called so: names that browsers give are often the same."""
-    here = request.vault.device
-    return name != here.name or request.user.devices.filter(name=name, removed_at=None).exclude(pk=here.pk).exists()
-
-
-@require_safe
-@vault_required
-def report(request: VaultRequest, report_id: UUID) -> HttpResponse:
-    """ "Restored 12 of 14.": each account and its state, and what comes next."""
-    try:
-        found = restoring.report(request.vault, report_id, at=timezone.now())
-    except DraftGone:
-        return page(request, "backups/restore_gone.html", status=404)
-    backup = finding.of(request.vault.row)
-    context = {
-        "report": found,
-        "is_backed_up": backup is not None and backup.is_on,
-        "is_elsewhere": _is_elsewhere(request, found.device_name),
-        "checklist": _checklist(report_id),
-    }
-    return page(request, "backups/restore_report.html", context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -17,10 +18,13 @@ from accounts.services import aside, deletion
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
 from accounts.vault.keys import Role as KeyRole
+from accounts.vault.keys import Secret
 from accounts.vault.list import Protection
 from backups import storage
+from backups.contents import Contents
 from backups.models import Backup, Generation, RecoveryAccount
-from backups.services import adopting, ending, finding, keeping, recovery, retaining, searching
+from backups.names import Name
+from backups.services import adopting, ending, finding, keeping, making, recovery, retaining, searching
 from backups.services.searching import Choice, NotThere
 from backups.storage import Cause
 from tests import factories
@@ -96,7 +100,7 @@ def test_older_state_tells_of_which_device_the_shut_newest_is() -> None:
     assert (one.device_name, one.saved_at, one.count, one.high_water) == ("Pixel 8", None, 0, backup.high_water + 1)
 
 
-def test_second_restore_adopts_nothing_twice_and_asks_no_object_again(faulty: type[FaultyStore]) -> None:
+def test_second_restore_adopts_nothing_twice() -> None:
     _, new, _ = lost_and_new()
     support.without_records()
     restored(new)
@@ -121,13 +125,17 @@ def test_what_this_server_did_not_make_is_adopted_by_nobody() -> None:
     assert [one.stream for one in earlier(new)] == [backup.stream]
 
 
-def test_one_of_which_the_server_lacks_the_key_is_adopted_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_of_which_the_server_lacks_the_key_is_adopted_by_nobody() -> None:
+    """It may be anybody's: whoever writes to the store makes such ones with a key of their own."""
     _, new, backup = lost_and_new()
-    (name,) = support.stored()
+    (name,) = [Name.parse(one) for one in support.stored()]
     support.without_records()
-    storage.backups().create(name.replace(backup.stream, "ef" * 8).replace("-00000001", "-00000009"), b"AWB1")
+    foreign = replace(name, stream=bytes([0xEF]) * 8, kid=9)
+    text = Contents("android", "Mallory's phone", "0.1", 1_800_000_000, ())
+    storage.backups().create(foreign.path, making.prove(text, foreign.place, kid=9, key=Secret(b"m" * 32)))
 
-    restored(new)
+    choices = [one.name.stream for one in searching.find(factories.person(), "android").every]
+    restored(new, index=choices.index(name.stream))
 
     assert [one.stream for one in earlier(new)] == [backup.stream]
 

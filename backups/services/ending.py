@@ -231,12 +231,12 @@ def _end(row: Backup, *, device: Device | None, at: datetime) -> bool:
 
 
 def is_open_to_operator(vault: Vault) -> bool:
-    """Whether anything is kept of this list, or of one that passed to it, that the recovery account alone opens, and so
+    """Whether anything is kept of this list, or of one restored into it, that the recovery account alone opens, and so
     the operator can. Of what was found without records its newest saved state tells.
     """
-    passed = Q(passes_to=vault, vault=None, left_at=None) & ~Q(stream="")
-    of_list = Q(vault=vault) | Q(former_of=vault) | passed
-    opens = Q(generations__slots=[]) | passed & Q(protection=Protection.SIGN_IN)
+    restored = Q(passes_to=vault, left_at=None) & ~Q(stream="")
+    of_list = Q(vault=vault) | Q(former_of=vault) | restored
+    opens = Q(generations__slots=[]) | restored & Q(protection=Protection.SIGN_IN)
     return Backup.objects.filter(of_list & opens).exists()
 
 

@@ -386,17 +386,22 @@ def test_list_is_not_called_closed_while_an_earlier_backup_opens_with_the_sign_i
     assert (after[0], closed in after[1]) == (False, True)
 
 
-def test_list_is_not_called_closed_for_an_earlier_backup_with_records() -> None:
+def test_list_is_not_called_closed_while_what_it_was_restored_from_opens_with_the_sign_in_alone() -> None:
+    """Also while its own list still is, put aside: the accounts are the same."""
     old, _, backup = lost_and_new()
-    Backup.objects.filter(pk=backup.pk).update(protection=Protection.KEY)
     at = timezone.now()
     new = begun_instead(old, at=at)
-    restored(new, proof=proof_of(new, target=str(new.vault.row.pk)))
     before = ending.is_open_to_operator(new.vault.row)
+    restored(new, proof=proof_of(new, target=str(new.vault.row.pk)))
 
+    Backup.objects.filter(pk=backup.pk).update(protection=Protection.KEY)  # From now on; the states before are kept.
+    after = ending.is_open_to_operator(new.vault.row)
     aside.expire(at + settings.LISTS_PUT_ASIDE_FOR + timedelta(minutes=1))
+    alone = ending.is_open_to_operator(new.vault.row)
+    backup.generations.update(slots=[["words", "0" * 32]])
 
-    assert (before, ending.is_open_to_operator(new.vault.row)) == (False, True)
+    assert (before, after, alone) == (False, True, True)
+    assert not ending.is_open_to_operator(new.vault.row)
 
 
 def test_recorded_one_is_thinned_out_a_week_after_its_last_state() -> None:

@@ -1,17 +1,13 @@
-// On every page: a form is sent once however often it is clicked, and says what it waits for where that takes over a
-// second ([data-wait]); the browser tells its time zone once.
+// On every page: a form is sent once however often it is clicked, and its button says what is waited for where that
+// takes over a second ([data-wait]); the browser tells its time zone once.
 (() => {
   "use strict";
   const sent = new WeakMap();
-  const say = (sentence) => {
-    const box = document.createElement("div");
-    box.className = "messages waiting";
-    box.setAttribute("role", "status");
-    const message = document.createElement("div");
-    message.className = "message";
-    message.append(Object.assign(document.createElement("p"), { textContent: sentence }));
-    box.append(message);
-    document.querySelector("main").after(box);
+  const said = new Map(); // What the buttons said before.
+  const say = (button) => {
+    said.set(button, button.textContent);
+    button.setAttribute("aria-live", "polite");
+    button.textContent = button.dataset.wait;
   };
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -23,12 +19,13 @@
     }
     if (event.defaultPrevented || form.hasAttribute("hx-post")) return;
     sent.set(form, performance.now());
-    if (form.dataset.wait) setTimeout(say, 1000, form.dataset.wait);
+    const button = event.submitter;
+    if (button && button.dataset.wait) setTimeout(say, 1000, button);
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     document.querySelectorAll("form").forEach((form) => sent.delete(form));
-    document.querySelector(".waiting")?.remove();
+    said.forEach((label, button) => { button.textContent = label; });
   });
 
   const zone = document.querySelector("form[data-time-zone]");

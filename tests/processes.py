@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,17 +22,22 @@ from tests.environment import ROOT
 MANAGE = (sys.executable, str(ROOT / "manage.py"))
 
 
+_NEVER_GIVEN = (10_000, 32_000)  # Linux gives 32,768 and above to connections, others 49,152 and above.
+_CHANCE = random.SystemRandom()  # Not the same for processes that begin with the same seed.
+
+
 def free_port(*, and_next: int = 0) -> int:
-    """A port of this machine that nobody listens at just now, nor at so many after it."""
+    """A port of this machine that nobody listens at just now, nor at so many after it.
+
+    Of those that no system gives to connections: between here and the process that takes it, many are made.
+    """
     while True:
+        port = _CHANCE.randrange(*_NEVER_GIVEN)
         with contextlib.ExitStack() as held:
-            ours = held.enter_context(socket.socket())
-            ours.bind(("127.0.0.1", 0))
-            port = int(ours.getsockname()[1])
             try:
-                for following in range(port + 1, port + 1 + and_next):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", following))
-            except (OSError, OverflowError):
+                for one in range(port, port + 1 + and_next):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", one))
+            except OSError:
                 continue
             return port
 

@@ -360,6 +360,11 @@ def _waiting(request: HttpRequest, *, at: datetime) -> QuerySet[IdentityProof]:
     return IdentityProof.objects.filter(user=request.user, state=State.PENDING, made_at__gte=since)
 
 
+def latest(user: User, *, at: datetime) -> IdentityProof | None:
+    """The last proof this person began, as long as a provider's page of it may still stand open."""
+    return user.proofs.filter(made_at__gte=at - settings.PROOF_PENDING_FOR).order_by("-made_at").first()
+
+
 def landing_of(proof: IdentityProof) -> str:
     """The page that says how a proof ended, and leads on."""
     return reverse("accounts:proof", args=[proof.pk])

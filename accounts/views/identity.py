@@ -19,12 +19,13 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import adapter, roles
 from accounts.http import UserRequest, View, fresh_sign_in, go, hand_off, page, prove_again
-from accounts.models import IdentityProof
+from accounts.models import IdentityProof, User
 from accounts.services import identity
 from accounts.services.identity import OFFERS, Purpose, Reason
 
@@ -173,5 +174,6 @@ def proof(request: UserRequest, proof_id: UUID) -> HttpResponse:
 @login_not_required
 @require_safe
 def proof_lost(request: HttpRequest) -> HttpResponse:
-    """The end of a way back that belongs to no proof here."""
-    return page(request, "accounts/proof_lost.html")
+    """The end of a way back that belongs to no proof here; one that this person began lately is led on to."""
+    began = identity.latest(request.user, at=timezone.now()) if isinstance(request.user, User) else None
+    return page(request, "accounts/proof_lost.html", {"onward": identity.landing_of(began) if began else None})

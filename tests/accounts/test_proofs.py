@@ -12,6 +12,7 @@ import pytest
 import requests
 import time_machine
 from allauth.socialaccount.models import SocialAccount, SocialToken
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -564,7 +565,7 @@ def test_way_back_that_is_none_here_leaves_the_proof_as_it_was(
     page = Client().get(answer.headers["Location"]).content.decode()
     assert answer.headers["Location"] == LOST
     assert NOT_FINISHED in page
-    assert "It was begun too long ago, or in another browser." in page
+    assert "It was used before, was begun too long ago, or in another browser." in page
     assert IdentityProof.objects.filter(state="pending").values().get() == before
 
 
@@ -577,6 +578,17 @@ def test_way_back_counts_once(alice: Visitor, roles: Roles) -> None:
 
     assert (first, second) == (identity.landing_of(before), LOST)
     assert newest(alice.user).state == before.state == "proven"
+
+
+def test_who_comes_back_twice_is_led_on(alice: Visitor, bob: Visitor, roles: Roles) -> None:
+    """As by the browser's Back into the provider's page; a proof of somebody else leads nobody on."""
+    alice.client.get(way_back(asked(alice)))
+    onward = f'href="{identity.landing_of(newest(alice.user))}"'
+
+    assert onward in alice.client.get(LOST).content.decode()
+    assert "Go on where you began" not in bob.client.get(LOST).content.decode()
+    IdentityProof.objects.update(made_at=timezone.now() - settings.PROOF_PENDING_FOR - timedelta(seconds=1))
+    assert "Go on where you began" not in alice.client.get(LOST).content.decode()
 
 
 def test_state_of_another_role_is_none(alice: Visitor, roles: Roles) -> None:

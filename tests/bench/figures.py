@@ -283,6 +283,13 @@ FIGURES = (
         floor=1,
     ),
     Figure(
+        "journey_person",
+        f"the same with what a person's hands and decisions take by the keystroke-level model, sign-in included "
+        f"÷ {WITHIN:.0f} s",
+        lambda run: Spread.exactly((run.journey.seconds + run.journey.by_hand) / WITHIN),
+        floor=1,
+    ),
+    Figure(
         "journey_steps",
         "pages of that way on which something is done, the provider's counted as one",
         lambda run: Spread.exactly(run.journey.steps),

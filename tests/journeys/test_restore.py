@@ -158,7 +158,9 @@ def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callabl
     new.page.unroute_all()
     new.page.reload()
 
+    # The field stands in the card that is chosen.
     words = new.page.get_by_role("textbox", name="Six words")
+    expect(new.page.locator(".choice-card:has(:checked)").get_by_role("textbox")).to_be_visible()
     words.fill("six words that are not the ones")
     new.press("Continue")
     new.says(re.compile(r"Those are not the words of this backup\. 9 tries left until"))

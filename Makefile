@@ -102,8 +102,9 @@ $(VENV)/run.stamp: requirements.txt | $(PY)
 	$(PIP) $(FROM_LOCK) requirements.txt
 	@touch $@
 
+# What tests import is compiled then; most never is.
 $(VENV)/test.stamp: requirements-dev.txt $(VENV)/run.stamp
-	$(PIP) $(FROM_LOCK) requirements-dev.txt
+	$(PIP) $(FROM_LOCK) requirements-dev.txt --no-compile
 	@touch $@
 
 # A python of version managers may stand on the PATH and yet not run: each is tried.

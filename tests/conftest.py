@@ -74,15 +74,20 @@ def pytest_collection_finish() -> None:
 _PAGES_THAT_ASK = frozenset({"test_accounts", "test_devices", "test_doors", "test_looks", "test_status"})
 
 
-# Those look at what pages say.
-_PAGES_READ = frozenset({"test_languages", "test_list_page", "test_words_of_pages"})
+# Those look at what pages say, mails, and providers of sign-in.
+_SAID = frozenset(
+    {
+        *("test_languages", "test_list_page", "test_words_of_pages", "test_proof_lies"),
+        *("test_sign_in_guards", "test_sign_in_limits", "test_sign_in_mails", "test_sign_in_outside"),
+    }
+)
 
 
 def _asks_a_database(item: pytest.Item) -> bool:
     """Whether a test may, in a way that no other does; those of `tests/postgres` ask PostgreSQL by themselves."""
     if item.path.parent.name == "views" and item.path.stem not in _PAGES_THAT_ASK:
         return False
-    if item.path.stem in _PAGES_READ:
+    if item.path.stem in _SAID:
         return False
     fixtures = {"db", "transactional_db", "live_server"} & set(getattr(item, "fixturenames", ()))
     return bool(fixtures or item.get_closest_marker("django_db")) or "postgres" in item.path.parts

@@ -158,8 +158,8 @@ def create_key(
 
 
 def create_words(*, on: Visitor, words: str = PASSWORD, at: datetime | None = None) -> KeySlot:
-    """Words that the person holds, made as they are made: Argon2id takes its time."""
-    return typed.make(on.vault, words, at=at or timezone.now())
+    """Words that the person holds, made as they are made, at the least that Argon2id may cost."""
+    return typed.make(on.vault, words, at=at or timezone.now(), costs=keys.Costs(8 * 1024, 1, 1))
 
 
 def with_another_device(visitor: Visitor, *, name: str, type: str) -> Visitor:

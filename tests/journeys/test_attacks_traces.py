@@ -93,7 +93,7 @@ def test_profile_of_the_browser_holds_nothing(
     create_entry(on=alice_phone, issuer=ISSUER, name=NAME, note=NOTE)
     profile = tmp_path / "profile"
     context = _playwright.chromium.launch_persistent_context(
-        profile, executable_path=browsers.find(), args=list(browsers.ARGUMENTS)
+        profile, executable_path=browsers.whole(), args=list(browsers.ARGUMENTS)
     )
     try:
         context.add_cookies(

@@ -383,3 +383,8 @@ NOTES: Final[Mapping[Note, str | Promise]] = {
     Note.ICON_LEFT_OUT: gettext_lazy("Its picture was left out."),
     Note.SETTINGS_IGNORED: gettext_lazy("Steam's codes are all of one kind; other settings were left aside."),
 }
+
+
+def passkeys_off() -> str:
+    """Why a passkey opens nothing, to a person who switched them off."""
+    return _("Your passkeys are not accepted here, so they open nothing. Accept them again under Passkeys and sign-in.")

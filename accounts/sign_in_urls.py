@@ -62,7 +62,7 @@ GUARDS: Mapping[str, Callable[[View], View]] = {
     "mfa_generate_recovery_codes": fresh_sign_in,
     "mfa_download_recovery_codes": fresh_sign_in,
     "mfa_list_webauthn": sign_in.instead,
-    "mfa_add_webauthn": fresh_sign_in,
+    "mfa_add_webauthn": sign_in.while_accepted,
     "mfa_edit_webauthn": fresh_sign_in,
     "mfa_remove_webauthn": sign_in.not_the_last,
     "usersessions_list": sign_in.everywhere_else,

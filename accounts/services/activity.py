@@ -74,6 +74,8 @@ class Tag(StrEnum):
     FACTOR_REMOVED = "sign_in:factor:removed"
     FACTOR_TAKEN_OFF = "sign_in:factor:taken_off"
     RECOVERY_CODES_MADE = "sign_in:recovery_codes:made"
+    PASSKEYS_REFUSED = "sign_in:passkeys:off"
+    PASSKEYS_ACCEPTED = "sign_in:passkeys:on"
     OUTSIDE_LINKED = "sign_in:outside:linked"
     OUTSIDE_UNLINKED = "sign_in:outside:unlinked"
     PROOF_BEGUN = "proofs:proof:begun"
@@ -173,6 +175,13 @@ TAGS: Mapping[Tag, Line] = {
     Tag.FACTOR_REMOVED: Line(_("A passkey or a second factor was removed."), "sign_in"),
     Tag.FACTOR_TAKEN_OFF: Line(_("The operator took your second factor off."), "sign_in", mailed=True),
     Tag.RECOVERY_CODES_MADE: Line(_("New recovery codes were made."), "sign_in"),
+    Tag.PASSKEYS_REFUSED: Line(
+        _("Your passkeys are not accepted any more: they sign you in no more, and open nothing here."),
+        "sign_in",
+        mailed=True,
+        shown=True,
+    ),
+    Tag.PASSKEYS_ACCEPTED: Line(_("Your passkeys are accepted again."), "sign_in", mailed=True, shown=True),
     Tag.OUTSIDE_LINKED: Line(_("An outside sign-in was linked."), "sign_in"),
     Tag.OUTSIDE_UNLINKED: Line(_("An outside sign-in was unlinked."), "sign_in"),
     Tag.PROOF_BEGUN: Line(_("A sign-in to an outside account was begun: %(role)s."), "sign_in"),

@@ -20,11 +20,11 @@ from django.db import transaction
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_variables
 
-from accounts.models import User
+from accounts.models import Device, KeySlot, SlotKind, User
 from accounts.services import activity, vaults
 from accounts.services.activity import Tag
 from accounts.services.vaults import OpenVault
-from accounts.vault import uri
+from accounts.vault import encoding, uri
 from accounts.vault.errors import VaultError
 from accounts.vault.keys import Secret
 
@@ -33,6 +33,10 @@ _INVITATION = "accounts.invitation"
 
 class InvitationOver(Exception):
     """The link is too old, was cut on the way, or is none of ours."""
+
+
+class LastWayIn(Exception):
+    """Nothing but passkeys signs this person in: they stay accepted."""
 
 
 # -- Ways in ----------------------------------------------------------------------------------------------------------
@@ -68,6 +72,12 @@ def ways_in(user: User, *, without: Authenticator | SocialAccount | None = None)
     )
 
 
+def last_is_a_passkey(user: User) -> bool:
+    """Whether nothing else signs a person in than what stops once their passkeys are not accepted."""
+    ways = ways_in(user)
+    return not ways.password and not ways.outside
+
+
 def outside_providers() -> Collection[str]:
     """The ids of the outside sign-ins this server offers, as `SocialAccount.provider` holds them."""
     return [
@@ -97,6 +107,77 @@ def take_off_second_factor(user: User, *, at: datetime) -> int:
         if count:
             activity.record(Tag.FACTOR_TAKEN_OFF, user=user, at=at)
     return count
+
+
+# -- Passkeys, accepted or not ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Passkeys:
+    """What the passkeys of a person do: sign in by themselves, come after the password, open a list."""
+
+    alone: tuple[Authenticator, ...]
+    after_password: tuple[Authenticator, ...]
+    keys: tuple[KeySlot, ...]
+    is_only_factor: bool  # Without them a password alone signs in.
+    has_words: bool  # Words open a list as well.
+
+    def key_of(self, passkey: Authenticator) -> KeySlot | None:
+        """What a passkey that signs in opens besides; None where it opens no list."""
+        credential = passkey.data.get("credential", {}).get("id")
+        return next((key for key in self.keys if encoding.b64url(bytes(key.credential or b"")) == credential), None)
+
+    def signs_in_by(self, key: KeySlot) -> bool:
+        """Whether a passkey that opens a list signs in besides."""
+        return any(self.key_of(passkey) == key for passkey in (*self.alone, *self.after_password))
+
+
+def passkeys_of(user: User, *, without: Authenticator | None = None) -> Passkeys:
+    """What the passkeys of a person do; `is_only_factor` of this one alone, if one is about to be removed."""
+    factors = list(Authenticator.objects.filter(user=user).order_by("created_at"))
+    passkeys = [factor for factor in factors if factor.type == Authenticator.Type.WEBAUTHN]
+    goes = [without] if without is not None else passkeys
+    asked = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    others = [factor for factor in factors if factor.type in asked and factor not in goes]
+    slots = (
+        KeySlot.objects.of_person(user).filter(kind__in=(SlotKind.PASSKEY, SlotKind.WORDS)).order_by("made_at", "pk")
+    )
+    return Passkeys(
+        alone=tuple(key for key in passkeys if key.wrap().is_passwordless),
+        after_password=tuple(key for key in passkeys if not key.wrap().is_passwordless),
+        keys=tuple(slot for slot in slots if slot.kind == SlotKind.PASSKEY),
+        is_only_factor=bool(goes) and not others and user.has_usable_password(),
+        has_words=any(slot.kind == SlotKind.WORDS for slot in slots),
+    )
+
+
+@transaction.atomic
+def refuse_passkeys(user: User, *, device: Device | None, at: datetime) -> None:
+    """From now on no passkey of this person does anything here; each stays, for when they are accepted again.
+
+    Raises LastWayIn.
+    """
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if locked.passkeys_off:
+        return
+    if last_is_a_passkey(locked):
+        raise LastWayIn
+    _switch_passkeys(locked, off=True)
+    activity.record(Tag.PASSKEYS_REFUSED, user=user, device=device, at=at)
+
+
+@transaction.atomic
+def accept_passkeys(user: User, *, device: Device | None, at: datetime) -> None:
+    """The passkeys of this person do again what each did before."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if locked.passkeys_off:
+        _switch_passkeys(locked, off=False)
+        activity.record(Tag.PASSKEYS_ACCEPTED, user=user, device=device, at=at)
+
+
+def _switch_passkeys(user: User, *, off: bool) -> None:
+    user.passkeys_off = off
+    user.save(update_fields=["passkeys_off"])
 
 
 # -- The second factor ------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def open_list(request: UserRequest) -> HttpResponse:
         context_of(request, found)
         | {
             "removed": here if here and here.removed_at else None,
-            "second_touch": bool(found.passkeys) and _signed_in_by_passkey(request),
+            "second_touch": bool(found.passkeys) and not request.user.passkeys_off and _signed_in_by_passkey(request),
             "waits": asked is not None and approvals.waits(asked.slot, at=timezone.now()),
             "others": [vault for vault in doors.lists(request.user) if vault.pk != found.vault.pk],
             "put_aside": [one for one in aside.of(request.user) if one.has_key and one.id != found.vault.pk],

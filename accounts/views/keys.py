@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import SlotKind
-from accounts.services import held_keys
+from accounts.services import held_keys, sign_in
 from accounts.services.held_keys import LastKey, NoSuchKey
 
 
@@ -46,6 +46,8 @@ def remove(request: VaultRequest, slot_id: UUID) -> HttpResponse:
             return go(request, "accounts:keys")
         raise Http404 from None
     context = {"key": key, "stays": held.without(key), "needed": held_keys.stays(vault.row, key)}
+    if key.kind == SlotKind.PASSKEY:
+        context["signs_in"] = sign_in.passkeys_of(request.user).signs_in_by(key)
     return page(request, "accounts/key_remove.html", context)
 
 

@@ -38,6 +38,8 @@ def open_list(request: UserRequest) -> HttpResponse:
     """What a passkey gave opens the list in this browser, or one sentence says why not."""
     if devices.enter(request) is not None:
         return _on("accounts:list")
+    if request.user.passkeys_off:
+        return _sentence(sentences.passkeys_off())
     form = OpenByPasskeyForm(request.POST)
     if not form.is_valid():
         return _sentence(_("This passkey opens no list of yours."))

@@ -54,6 +54,9 @@ def index(request: UserRequest) -> HttpResponse:
             "addresses": EmailAddress.objects.filter(user=request.user).order_by("-primary", "email"),
             "has_password": request.user.has_usable_password(),
             "passkeys_are_on": "webauthn" in mfa_settings.SUPPORTED_TYPES,
+            # Where they sign nobody in, they may still open a list.
+            "has_passkey_keys": "webauthn" not in mfa_settings.SUPPORTED_TYPES
+            and bool(sign_in.passkeys_of(request.user).keys),
             "passkeys": [factor for factor in factors if factor.type == Authenticator.Type.WEBAUTHN],
             "totp": next((factor for factor in factors if factor.type == Authenticator.Type.TOTP), None),
             "has_recovery_codes": bool(codes),
@@ -117,7 +120,7 @@ def links(view: View) -> View:
 
 
 def not_the_last(view: View) -> View:
-    """Guard: after a fresh sign-in a passkey is removed, unless it is the last way in."""
+    """Guard: after a fresh sign-in a passkey is removed, unless it is the last way in; the page learns what stops."""
 
     @wraps(view)
     def checked(request: HttpRequest, *args: Any, pk: int, **kwargs: Any) -> HttpResponseBase:
@@ -127,9 +130,24 @@ def not_the_last(view: View) -> View:
         if not get_mfa_adapter().can_delete_authenticator(key):
             said(request, _("This passkey is your last way in. Set a password first."), error=True)
             return go(request, _HERE)
+        request.passkeys = sign_in.passkeys_of(request.user, without=key)  # type: ignore[attr-defined]
+        request.key_of_it = request.passkeys.key_of(key)  # type: ignore[attr-defined]
         return view(request, *args, pk=pk, **kwargs)
 
     return fresh_sign_in(checked)
+
+
+def while_accepted(view: View) -> View:
+    """Guard: after a fresh sign-in a passkey is added, where those of this person are accepted."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.user.passkeys_off:
+            said(request, _("Your passkeys are not accepted here. Accept them again first."), error=True)
+            return go(request, _HERE)
+        return view(request, *args, **kwargs)
+
+    return fresh_sign_in(guarded)
 
 
 def says_what_the_list_holds(view: View) -> View:
@@ -143,6 +161,39 @@ def says_what_the_list_holds(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return fresh_sign_in(told)
+
+
+# -- Passkeys, accepted or not ----------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@fresh_sign_in
+def passkeys_off(request: UserRequest) -> HttpResponse:
+    """Accept no passkey of the person's any more. First the page says what stops, and what stays."""
+    if request.user.passkeys_off:
+        return go(request, _HERE)
+    if request.method == "POST":
+        try:
+            sign_in.refuse_passkeys(request.user, device=devices.here(request), at=timezone.now())
+        except sign_in.LastWayIn:
+            return go(request, "accounts:passkeys-off")
+        said(request, _("Your passkeys are not accepted any more."))
+        return go(request, _HERE)
+    context = {"passkeys": sign_in.passkeys_of(request.user), "is_last": sign_in.last_is_a_passkey(request.user)}
+    return page(request, "accounts/passkeys_off.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@fresh_sign_in
+def passkeys_on(request: UserRequest) -> HttpResponse:
+    """Accept them again: one click, after a sign-in in another way."""
+    if not request.user.passkeys_off:
+        return go(request, _HERE)
+    if request.method == "POST":
+        sign_in.accept_passkeys(request.user, device=devices.here(request), at=timezone.now())
+        said(request, _("Your passkeys are accepted again."))
+        return go(request, _HERE)
+    return page(request, "accounts/passkeys_on.html")
 
 
 # -- Signing in again -------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -95,10 +96,25 @@ def states_by_key(backup: Backup | None) -> dict[str, datetime]:
     return since
 
 
+@register.simple_tag
+def states_by_key_of(user: User) -> dict[str, datetime]:
+    """The same, of all backups of a person."""
+    since: dict[str, datetime] = {}
+    for backup in Backup.objects.filter(user=user).exclude(stream=""):
+        since |= states_by_key(backup)
+    return since
+
+
 @register.filter
-def of_key(since: dict[str, datetime], key: KeySlot) -> datetime | None:
+def of_key(since: dict[str, datetime], key: KeySlot | None) -> datetime | None:
     """That moment for one key; None where no saved state opens with it."""
-    return since.get(key.pk.hex)
+    return since.get(key.pk.hex) if key is not None else None
+
+
+@register.filter
+def opened_by(since: dict[str, datetime], keys: Iterable[KeySlot]) -> bool:
+    """Whether any saved state opens with one of these keys."""
+    return any(of_key(since, key) for key in keys)
 
 
 @register.simple_tag(takes_context=True)

@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import roles
+from accounts import roles, sentences
 from accounts.http import VaultRequest, changing, go, network_of, page, prove, said, vault_required
 from accounts.roles import Role
 from accounts.services import attempts, identity, words
@@ -120,6 +120,8 @@ def choose(request: VaultRequest) -> HttpResponse:
 @changing
 def passkey(request: VaultRequest) -> HttpResponse:
     """What a passkey gave opens the chosen one, or one sentence says why not. For a script: the answer is JSON."""
+    if request.user.passkeys_off:
+        return JsonResponse({"sentence": sentences.passkeys_off()})
     form, proof = PasskeyForm(request.POST), request.POST.get("proof", "")
     if not form.is_valid():
         return JsonResponse({"sentence": _("This passkey gave no key. Use it once more, or type your six words.")})
@@ -256,6 +258,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         "elsewhere": _elsewhere(found),
         "needs_words": any("words" in choice.openers for choice in found.every),
         "needs_passkey": any("passkey" in choice.openers for choice in found.every),
+        "takes_passkeys": not request.user.passkeys_off,
         "rp": relying_party(),
         "allowed": json.dumps([]),  # Whose passkeys they were is not known: the person chooses one of this site.
         "tries": {"left": left, "until": until} if left < opening.WORDS_OF_RECOVERY.most else None,

@@ -41,6 +41,8 @@ FRESH = {
     "accounts:words-own",
     "accounts:words-confirm",
     "accounts:passkey-new",
+    "accounts:passkeys-off",
+    "accounts:passkeys-on",
     "backups:on",
     "backups:iphone",
     "backups:account",

@@ -93,19 +93,9 @@ def test_passkey_signs_up_and_in_and_no_second_factor_is_asked(page: Page, live:
     assert not user.has_usable_password()
     assert [key.wrap().is_passwordless for key in Authenticator.objects.filter(user=user)] == [True]
 
-    # Off for this one person: the passkey is there, and signs in no more.
-    User.objects.filter(pk=user.pk).update(passkeys_off=True)
-    sign_out(page)
-    page.goto(reverse("account_login"))
-    page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_text("Passkeys are switched off for you here. Sign in another way.").first).to_be_visible()
-    User.objects.filter(pk=user.pk).update(passkeys_off=False)
-    page.goto(reverse("account_login"))
-    page.get_by_role("button", name="Use a passkey").click()
-    page.wait_for_url(f"**{reverse('accounts:start')}")
 
-
-def test_passkey_is_added_signs_in_again_and_is_renamed(page: Page, live: str, authenticator: str) -> None:
+@pytest.mark.article("S-58")
+def test_passkey_is_added_renamed_not_accepted_and_accepted_again(page: Page, live: str, authenticator: str) -> None:
     factories.create_user("alice@example.org")
     page.goto(f"{reverse('account_login')}?next={WAYS}")
     page.get_by_label("E-mail").fill("alice@example.org")
@@ -129,6 +119,36 @@ def test_passkey_is_added_signs_in_again_and_is_renamed(page: Page, live: str, a
     page.locator("form:has([name=name]) button[type=submit]").click()
     page.wait_for_url(f"**{WAYS}")
     expect(page.get_by_text("My key").first).to_be_visible()
+
+    switch_passkeys_off(page)
+    sign_out(page)
+    page.goto(reverse("account_login"))
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_text("Passkeys are switched off for you here. Sign in another way.").first).to_be_visible()
+    page.get_by_label("E-mail").fill("alice@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url(f"**{reverse('accounts:start')}")
+
+    page.goto(WAYS)
+    page.get_by_role("switch", name="Accept passkeys").click()
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("form:has(input[type=password]) button[type=submit]").click()
+    page.get_by_role("button", name="Accept passkeys").click()
+    expect(page.get_by_role("switch", name="Accept passkeys", checked=True)).to_be_visible()
+    sign_out(page)
+    page.goto(f"{reverse('account_login')}?next={WAYS}")
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"**{WAYS}")
+
+
+def switch_passkeys_off(page: Page) -> None:
+    """By the page that first names what stops; the sign-in of a moment ago is fresh enough."""
+    page.get_by_role("switch", name="Accept passkeys").click()
+    expect(page.get_by_role("heading", name="Stop accepting your passkeys?")).to_be_visible()
+    expect(page.get_by_text("'My key' no longer signs you in.")).to_be_visible()
+    page.get_by_role("button", name="Stop accepting passkeys").click()
+    expect(page.get_by_role("switch", name="Accept passkeys", checked=False)).to_be_visible()
 
 
 def test_provider_is_reached_and_signs_up_links_and_signs_in(page: Page, live: str, home: Issuer) -> None:

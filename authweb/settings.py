@@ -132,7 +132,6 @@ STORAGES = {
     },
     "backups": backup_store.store(default=DATA_DIR / "backups", at_home=AT_HOME),
 }
-WHITENOISE_KEEP_ONLY_HASHED_FILES = False  # The web app manifest names its icons by their plain names.
 WHITENOISE_USE_FINDERS = AT_HOME
 WHITENOISE_AUTOREFRESH = AT_HOME
 

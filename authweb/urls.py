@@ -11,6 +11,9 @@ from authweb import views
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.welcome, name="welcome"),
     path("healthz", views.healthz, name="healthz"),
+    path("manifest/<str:language>.webmanifest", views.manifest, name="manifest"),
+    path("offline/<str:language>/", views.offline, name="offline"),
+    path("worker.js", views.worker, name="worker"),  # At the root: a worker answers for what lies below its address.
     path("sign-in/", include("accounts.sign_in_urls")),
     path("", include("accounts.urls")),
     path("backups/", include("backups.urls")),

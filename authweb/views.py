@@ -12,14 +12,14 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template import loader
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.services.activity import new_reference
-from authweb import databases
+from authweb import databases, installing
 from backups.storage import StoreFailed, WriteOnce, backups
 
 logger = logging.getLogger("authweb")
@@ -104,6 +104,43 @@ def _asked(store: WriteOnce) -> bool:
         logger.error("The store of backups cannot be written to: %s.", failed)
         return False
     return True
+
+
+# -- Installed on a device --------------------------------------------------------------------------------------------
+
+# These are nobody's, and asked for again and again by browsers themselves.
+_KEPT_FOR_AN_HOUR = {"Cache-Control": "private, max-age=3600"}
+
+
+@require_safe
+@login_not_required
+def manifest(request: HttpRequest, language: str) -> HttpResponse:
+    """What a device is told of the app."""
+    told = installing.manifest(_known(language))
+    return JsonResponse(told, content_type="application/manifest+json", headers=_KEPT_FOR_AN_HOUR)
+
+
+@require_safe
+@login_not_required
+def worker(request: HttpRequest) -> HttpResponse:
+    """The script that shows `offline` where no server is reached."""
+    return HttpResponse(installing.worker(), content_type="text/javascript; charset=utf-8", headers=_KEPT_FOR_AN_HOUR)
+
+
+@require_safe
+@login_not_required
+def offline(request: HttpRequest, language: str) -> HttpResponse:
+    """The page that browsers keep for where no server is reached."""
+    return HttpResponse(installing.offline(_known(language)), headers=_KEPT_FOR_AN_HOUR)
+
+
+def _known(language: str) -> str:
+    if language not in dict(settings.LANGUAGES):
+        raise Http404
+    return language
+
+
+# -- What cannot be given ---------------------------------------------------------------------------------------------
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -307,7 +307,8 @@ def new_context(browser: Browser, live: str, faults: Faults) -> Iterator[Callabl
     contexts: list[BrowserContext] = []
 
     def opened(**options: Any) -> BrowserContext:
-        context = browser.new_context(base_url=live, **options)
+        # The worker of the app would stand between a test and what it holds back; it has tests of its own.
+        context = browser.new_context(base_url=live, **{"service_workers": "block", **options})
         context.set_default_timeout(10_000)
         faults.watch(context)
         contexts.append(context)

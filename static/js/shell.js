@@ -1,5 +1,5 @@
 // On every page: a form is sent once however often it is clicked, and its button says what is waited for where that
-// takes over a second ([data-wait]); the browser tells its time zone once.
+// takes over a second ([data-wait]); the browser tells its time zone once, and keeps a page for where nothing is reached.
 (() => {
   "use strict";
   const sent = new WeakMap();
@@ -35,6 +35,11 @@
   }
   // Beside the list, the row of the open account is in sight.
   document.querySelector(".row-open")?.scrollIntoView({ block: "nearest" });
+
+  // Asked for again within an hour, it comes from the browser's own store.
+  addEventListener("load", () => {
+    navigator.serviceWorker?.register("/worker.js", { updateViaCache: "all" }).catch(() => {});
+  });
 
   const summary = document.querySelector(".errors");
   if (summary) summary.focus();

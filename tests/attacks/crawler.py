@@ -48,6 +48,7 @@ NOBODYS: Mapping[str, Any] = {
     "version": 999_999,
     "reference": "AW-2222-22",
     "token": "none",
+    "language": "en",
     "pk": 999_999,
     "provider_id": "none",
     "object_id": "999999",

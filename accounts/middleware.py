@@ -114,6 +114,30 @@ class Compress:
         return response
 
 
+class Strangers:
+    """Pages that everybody reads as a stranger, the help: nothing about them asks a session or a database.
+
+    The cookies that tell who somebody is are put aside before anything can read them, so that such a page answers while
+    the database does not. Whether there was a session's cookie stays known, for the links in its bar.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self.get_response = get_response
+        before, after = str(settings.DEVICE_COOKIE_NAME).split("{person}")
+        self._device = before, after
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer; the browser keeps its cookies."""
+        if request.path_info.startswith(settings.READ_BY_STRANGERS):
+            request.comes_with_session = settings.SESSION_COOKIE_NAME in request.COOKIES  # type: ignore[attr-defined]
+            request.COOKIES = {name: value for name, value in request.COOKIES.items() if not self._tells_who(name)}
+        return self.get_response(request)
+
+    def _tells_who(self, name: str) -> bool:
+        before, after = self._device
+        return name == settings.SESSION_COOKIE_NAME or (name.startswith(before) and name.endswith(after))
+
+
 class Sessions(SessionMiddleware):
     """Sessions of 30 days, renewed daily at most; the person and the open door of the list read with them at once."""
 
@@ -195,7 +219,21 @@ class Preferences:
             else:
                 response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
+        if getattr(user, "language", "") == language and request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) != language:
+            _remember_language(response, language)
         return response
+
+
+def _remember_language(response: HttpResponseBase, language: str) -> None:
+    """The language a person chose, for pages that do not know who reads them: the help, the sign-in."""
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+        httponly=True,
+        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+    )
 
 
 _ACCEPTED = "HTTP_ACCEPT_LANGUAGE"

@@ -1,4 +1,4 @@
-"""The project's own app: welcome, health, pages of errors."""
+"""The project's own app: welcome, help, health, pages of errors."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from django.apps import AppConfig
 
 
 class AuthwebConfig(AppConfig):
-    """The app's name."""
+    """The app's name, and its checks."""
 
     name = "authweb"
+
+    def ready(self) -> None:
+        """The help is whole."""
+        from authweb import checks  # noqa: F401, PLC0415 - the apps below must be loaded first

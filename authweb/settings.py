@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "accounts.middleware.Headers",
     "accounts.middleware.ContentPolicy",
     "accounts.middleware.Compress",
+    "accounts.middleware.Strangers",
     "accounts.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -196,6 +197,8 @@ SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True
 SOCIALACCOUNT_PROVIDERS = providers.PROVIDERS
 WAYS = providers.WAYS
 ICLOUD_FROM = providers.ICLOUD_FROM
+AUTOFILL_ENDS = env.day("AUTOFILL_ENDS", "2025-07-01")
+PASSWORDS_END = env.day("PASSWORDS_END", "2025-08-01")
 PROOF_MAX_AGE = timedelta(seconds=env.number("PROOF_MAX_AGE", 300, least=30, most=300))
 PROOF_PENDING_FOR = timedelta(minutes=10)
 PROOF_KEPT = timedelta(days=1)
@@ -227,7 +230,10 @@ _prefix, _suffix = ("__Host-" if HTTPS else ""), (f"-{PORT}" if DEMO else "")
 SESSION_COOKIE_NAME = f"{_prefix}session{_suffix}"
 CSRF_COOKIE_NAME = f"{_prefix}csrf{_suffix}"
 DEVICE_COOKIE_NAME = f"{_prefix}device-key-{{person}}{_suffix}"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEVICE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_NAME = f"{_prefix}language{_suffix}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEVICE_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = HTTPS
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+READ_BY_STRANGERS = ("/help/",)  # Without session and database, whoever reads.
 SESSION_COOKIE_AGE = 30 * 24 * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = False
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -289,6 +295,7 @@ BACKUP_GRACE = timedelta(hours=env.number("BACKUP_GRACE_HOURS", 24, least=1, mos
 ACCOUNT_DELETED_AFTER = timedelta(hours=env.number("ACCOUNT_DELETED_AFTER_HOURS", 24, least=1, most=720))
 UNSEEN_DEVICE_KEPT = timedelta(days=400)
 TIDY_EVERY = timedelta(seconds=env.number("TIDY_SECONDS", 30, least=1, most=3600))
+OPERATOR_COPIES_KEPT = timedelta(days=env.number("OPERATOR_COPIES_DAYS", 0, least=0, most=3650))  # 0: not told.
 NEW_LIST = "authweb.demo.samples.new_list" if DEMO else ""  # What a new list begins with.
 
 # -- What is written down ---------------------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("manifest/<str:language>.webmanifest", views.manifest, name="manifest"),
     path("offline/<str:language>/", views.offline, name="offline"),
     path("worker.js", views.worker, name="worker"),  # At the root: a worker answers for what lies below its address.
+    path("help/", views.help_index, name="help"),
+    path("help/<slug:topic>/", views.help_page, name="help-page"),
     path("sign-in/", include("accounts.sign_in_urls")),
     path("", include("accounts.urls")),
     path("backups/", include("backups.urls")),

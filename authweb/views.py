@@ -1,4 +1,4 @@
-"""Welcome, health, and what is said when a page cannot be given."""
+"""Welcome, help, health, and what is said when a page cannot be given."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template import loader
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from accounts.services import browsers
 from accounts.services.activity import new_reference
-from authweb import databases, installing
+from authweb import databases, help_pages, installing
 from backups.storage import StoreFailed, WriteOnce, backups
 
 logger = logging.getLogger("authweb")
@@ -37,6 +39,34 @@ def welcome(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("accounts:list")
     return render(request, "authweb/welcome.html", {"sign_up_is_open": settings.SIGN_UP == "open"})
+
+
+@require_safe
+@login_not_required
+def help_index(request: HttpRequest) -> HttpResponse:
+    """All pages of the help, or those that a search finds."""
+    asked = request.GET.get("q", "")
+    query, at = help_pages.sought(asked), timezone.now()
+    too_long = len(asked) > help_pages.MOST_SOUGHT
+    context = {
+        "groups": [(label, [help_pages.BY_SLUG[slug] for slug in slugs]) for label, slugs in help_pages.GROUPS],
+        "query": "" if too_long else query,
+        "most": help_pages.MOST_SOUGHT if too_long else 0,
+        "found": help_pages.find(query, at=at) if query and not too_long else None,
+    }
+    return render(request, "help/index.html", context)
+
+
+@require_safe
+@login_not_required
+def help_page(request: HttpRequest, topic: str) -> HttpResponse:
+    """One page of the help, for the kind of device that the browser says it is on."""
+    page = help_pages.BY_SLUG.get(topic)
+    if page is None:
+        raise Http404
+    _name, own = browsers.detect(request.headers.get("User-Agent", ""))
+    context = {"topic": page, "see": [help_pages.BY_SLUG[slug] for slug in page.see]}
+    return render(request, "help/page.html", context | help_pages.facts(own=own, at=timezone.now()))
 
 
 @require_safe

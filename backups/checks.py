@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -14,7 +16,7 @@ from accounts.models import DeviceType
 from accounts.roles import Role
 from accounts.vault.entry import Kind
 from accounts.vault.list import Protection
-from backups import states
+from backups import dated_lines, states
 from backups.models import Cause, Status
 from backups.portions import PORTIONS
 from backups.storage import DirectoryStore, StoreFailed, WriteOnce, backups
@@ -58,6 +60,29 @@ def every_status_and_every_cause_has_its_words(**_: object) -> list[checks.Check
         if not problem.steps
     ]
     return [*missing, *stepless]
+
+
+@checks.register
+def every_dated_line_is_whole(**_: object) -> list[checks.CheckMessage]:
+    """Whatever side of its days one is on there is a sentence; and its days are days."""
+    silent = [
+        checks.Error(f"No line for {change}.", hint="backups/dated_lines.py", id="backups.E012")
+        for change in dated_lines.Change
+        if change not in dated_lines.LINES
+    ]
+    dayless = [
+        checks.Error(f"{name} is no day.", hint="backups/dated_lines.py", id="backups.E012")
+        for line in dated_lines.LINES.values()
+        for name in line.days.values()
+        if not isinstance(getattr(settings, name, None), datetime)
+    ]
+    halves = [
+        checks.Error(f"The line for {change} has no sentence for {come}.", id="backups.E012")
+        for change, line in dated_lines.LINES.items()
+        for come in itertools.product((False, True), repeat=len(line.days))
+        if come not in line.sentences
+    ]
+    return [*silent, *dayless, *halves]
 
 
 # -- The store --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.templatetags.look import clock, weekday
 
@@ -50,3 +51,16 @@ def named(moment: datetime, user: Any) -> dict[str, str]:
     """A moment to come, as a sentence names it: its %(day)s and its %(time)s."""
     local = timezone.localtime(moment)
     return {"day": weekday(local), "time": clock(local, user)}
+
+
+def lasting(span: timedelta) -> str:
+    """How long something lasts, in the largest unit that fits it whole: "30 days", "24 hours", "15 minutes"."""
+    hours, minutes = span // timedelta(hours=1), span // timedelta(minutes=1)
+    if span % timedelta(days=1) == timedelta(0) and span.days > 1:
+        return ngettext("%(count)d day", "%(count)d days", span.days) % {"count": span.days}
+    if span % timedelta(hours=1) == timedelta(0):
+        return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
+    if span % timedelta(minutes=1) == timedelta(0):
+        return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
+    seconds = span // timedelta(seconds=1)
+    return ngettext("%(count)d second", "%(count)d seconds", seconds) % {"count": seconds}

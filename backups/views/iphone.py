@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, vault_required
+from backups import dated_lines
+from backups.dated_lines import Change
 from backups.forms import IPhoneForm
 from backups.services import answers, finding
 from backups.services.answers import Question
@@ -39,7 +40,7 @@ def walk(request: VaultRequest) -> HttpResponse:
     context = {
         "form": form,
         "way": way,
-        "line": {"since": at >= settings.ICLOUD_FROM, "month": settings.ICLOUD_FROM},
+        "line": dated_lines.told(Change.ICLOUD, at=at),
         "step": 1,
         "bars": range(1, 5),
         "last_step": 4,

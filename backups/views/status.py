@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +15,8 @@ from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said,
 from accounts.models import Event
 from accounts.roles import Role
 from accounts.services import held_keys
-from backups import cards
+from backups import cards, dated_lines
+from backups.dated_lines import Change, Told
 from backups.http import BackupRequest, enters, is_of, meant, not_on
 from backups.models import Backup, Cause, Generation, Status
 from backups.services import ending, finding, keeping, recovery, switching
@@ -67,7 +68,8 @@ def _context(request: BackupRequest) -> dict[str, Any]:
         "others": [cards.of(one, user=request.user, vault=None, held=None, at=at) for one in others + leaving],
         "earlier": [one for one in earlier if one.is_kept],
         "can": vault is not None and bool(roles.recovery_roles(vault.device.type, at)),
-        "apple_line": _apple_line(backup, vault),
+        "apple_line": _apple_line(backup, vault, at=at),
+        "autofill_line": dated_lines.told(Change.AUTOFILL, at=at),
         "important": _important(backup, vault),
     }
     if backup is not None and backup.stream:
@@ -101,13 +103,13 @@ def _states_of(backup: Backup, vault: Any) -> dict[str, Any]:
     }
 
 
-def _apple_line(backup: Backup | None, vault: Any) -> dict[str, Any] | None:
+def _apple_line(backup: Backup | None, vault: Any, *, at: datetime) -> Told | None:
     """The dated line for an iOS device: what is to come, and since when it is so."""
     account = backup.recovery_account if backup is not None else None
     type = account.device_type if account is not None else vault.device.type if vault is not None else ""
     if type != "ios":
         return None
-    return {"since": timezone.now() >= settings.ICLOUD_FROM, "month": settings.ICLOUD_FROM}
+    return dated_lines.told(Change.ICLOUD, at=at)
 
 
 def _important(backup: Backup | None, vault: Any) -> Any:

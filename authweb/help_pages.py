@@ -62,7 +62,7 @@ TOPICS: tuple[Topic, ...] = (
         "back-up",
         "restore",
         _("Back up your accounts"),
-        _("So that a lost phone or a new device does not cost you your accounts: Cloud Backup, step by step."),
+        _("With Cloud Backup a lost phone or a new device does not cost you your accounts. Step by step."),
         _("backup, cloud backup, turn on, switch on, save, copy, iCloud, Microsoft, recovery account, Keychain"),
         ("what-is-backed-up", "delete-or-change", "restore", *_EVERY),
         ("S-01", "S-03", "S-06", "S-07", "S-23", "G-02"),
@@ -98,9 +98,7 @@ TOPICS: tuple[Topic, ...] = (
         "restore",
         _("Restore your accounts"),
         _("Bring your accounts back on a new device, by signing in to the recovery account."),
-        _(
-            "begin recovery, recover, recovery, get back, bring back, lost phone, new phone, stolen, broken, try a restore"
-        ),
+        _("begin recovery, recover, recovery, get back, bring back, lost phone, new phone, stolen, broken, try"),
         ("device-types", "what-is-backed-up", "keys", *_EVERY),
     ),
     Topic(
@@ -108,9 +106,7 @@ TOPICS: tuple[Topic, ...] = (
         "phone",
         _("Moving between device types"),
         _("From Android to iPhone, from a phone to a computer: what a backup can do, and what your list can."),
-        _(
-            "switch phone, change phone, iOS to Android, Android to iOS, other system, transfer, migrate, unable to recover"
-        ),
+        _("switch phone, change phone, iOS to Android, Android to iOS, transfer, migrate, unable to recover"),
         ("keys", "restore", "back-up", *_EVERY),
         ("S-07",),
     ),
@@ -152,7 +148,7 @@ TOPICS: tuple[Topic, ...] = (
         "autofill",
         "lock",
         _("Autofill"),
-        _("What it was, why passwords are no longer here, and where to keep them now."),
+        _("What it was, what becomes of passwords, and where to keep them."),
         _("passwords, saved passwords, password manager, fill in, addresses, payment, credit card"),
         ("passkeys", "back-up", *_EVERY),
         ("S-40", "S-41", "S-42", "S-54", "S-55"),
@@ -188,7 +184,7 @@ TOPICS: tuple[Topic, ...] = (
 
 BY_SLUG = {topic.slug: topic for topic in TOPICS}
 
-# The first page of the help: its groups, in order. What heads the first is what the group "Backup" in Settings leads to.
+# The first page of the help: its groups, in order. The first is headed as the group of Settings that leads to it.
 GROUPS: tuple[tuple[Sentence, tuple[str, ...]], ...] = (
     (_("Backup"), ("back-up", "what-is-backed-up", "delete-or-change", "something-went-wrong")),
     (_("A lost or a new device"), ("restore", "device-types", "before-you-reset", "get-authweb")),
@@ -233,7 +229,7 @@ PLACES: tuple[Place, ...] = (
 
 # -- Pictures ---------------------------------------------------------------------------------------------------------
 
-# What each picture shows, for who does not see it. The file is `static/help/<name>.png`; without it there is no picture.
+# What each picture shows, for who does not see it. The file is `static/help/<name>.png`; without one there is none.
 PICTURES: dict[str, Sentence] = {
     "backup": _("The page Backup: Cloud Backup is on, with when it was saved and checked."),
     "turning-on": _("The page on which the recovery account is chosen."),
@@ -261,7 +257,7 @@ def in_order(own: DeviceType | None) -> list[DeviceType]:
 
 def facts(*, own: DeviceType | None, at: datetime) -> dict[str, Any]:
     """What the pages say of this server, of the reader's kind of device, and of a day."""
-    ios, computer = roles.fitting("ios", at)[0], roles.fitting("computer", at)
+    ios = roles.fitting("ios", at)[0]
     return {
         "own": own,
         "types": [str(type) for type in in_order(own)],
@@ -271,7 +267,6 @@ def facts(*, own: DeviceType | None, at: datetime) -> dict[str, Any]:
         "ios_account": ACCOUNTS[ios],
         "ios_sign_in": SIGN_IN_WITH[ios],
         "android_sign_in": SIGN_IN_WITH[roles.Role.MICROSOFT],
-        "computer_accounts": [ACCOUNTS[role] for role in computer],
         "keeps_backups": roles.any_configured(),
         "site": settings.SITE_URL,
         "sign_up_is_open": settings.SIGN_UP == "open",
@@ -334,7 +329,8 @@ def sought(text: str) -> str:
 
 def find(text: str, *, at: datetime) -> Found:
     """What has all of these words, else what has any of them: in the reader's language, else in another one."""
-    words = _folded(text).split()
+    # One letter would be the beginning of nearly everything.
+    words = [word for word in _folded(text).split() if len(word) > 1]
     own = translation.get_language() or settings.LANGUAGE_CODE
     languages = [own, *(code for code, _name in settings.LANGUAGES if code != own)]
     for whole in (True, False):
@@ -354,7 +350,7 @@ def _likeliest(texts: Mapping[T, Text], words: list[str], *, whole: bool) -> tup
 def _score(text: Text, words: list[str], *, whole: bool) -> int:
     """How well a page fits; 0 where it does not. `whole`: each word must be there."""
     scores = [sum(weight for name, weight in _WEIGHTS if f" {word}" in getattr(text, name)) for word in words]
-    if not scores or (whole and not all(scores)):
+    if not scores or not (all(scores) if whole else any(scores)):
         return 0
     phrase = f" {' '.join(words)} "
     return sum(scores) + sum(2 * weight for name, weight in _WEIGHTS if phrase in getattr(text, name))

@@ -1,4 +1,4 @@
-"""What ends or changes on a day that is known: "will" before it, "has" from then on. A table, which a check keeps whole.
+"""What ends or changes on a day that is known: "will" before it, "has" from then on. A table that a check keeps whole.
 
 Its days are settings, from 00:00 UTC on.
 """

@@ -55,6 +55,7 @@ NOBODYS: Mapping[str, Any] = {
     "content_type_id": "999999",
     "app_label": "accounts",
     "url": "none",
+    "topic": "back-up",  # Everybody's.
 }
 
 

@@ -16,6 +16,7 @@ from accounts.models import Event, SlotKind
 from accounts.services import deletion
 from accounts.services.activity import Tag
 from accounts.vault.list import Protection
+from authweb import help_pages
 from backups import storage
 from backups.models import Backup, Cause, Generation
 from backups.services import ending, finding, keeping, objects, switching
@@ -370,6 +371,23 @@ def test_every_cause_has_its_page_with_what_is_safe_and_a_reference(
     assert reference in text(android.client.get(reverse("accounts:activity")))
 
 
+@pytest.mark.article("S-43")
+@pytest.mark.parametrize(
+    ("cause", "slug"),
+    [
+        (Cause.OTHER_IDENTITY, "delete-or-change"),
+        (Cause.WORK_ACCOUNT, "delete-or-change"),
+        (Cause.NO_SIGN_IN, "something-went-wrong"),
+    ],
+)
+def test_refusal_of_a_wrong_account_leads_to_the_help_on_changing_it(android: Visitor, cause: Cause, slug: str) -> None:
+    reference = switching.not_kept(android.vault, cause, at=timezone.now()).reference
+
+    page = android.client.get(reverse("backups:problem", args=[reference]))
+
+    assert re.findall(r'href="/help/([\w-]+)/"', main(page)) == [slug]
+
+
 @pytest.mark.article("S-51")
 @pytest.mark.article("S-53")
 @pytest.mark.parametrize(
@@ -394,17 +412,19 @@ def test_missing_sign_in_offers_both_remedies_and_four_actions_lead_to_a_backup(
 
 
 @pytest.mark.article("S-50")
-def test_words_of_the_article_stand_on_no_other_page(android: Visitor, backup: Backup) -> None:
+def test_words_of_the_article_stand_on_no_other_page_but_their_help(android: Visitor, backup: Backup) -> None:
     values = crawler.furnish(android)
     pages = [page for page in crawler.pages() if not page.name.startswith(("admin:", "demo:"))]
 
+    addresses = [(page.name, page.address(values)) for page in pages if page.name != "help-page"]
+    addresses += [(f"help: {topic.slug}", reverse("help-page", args=[topic.slug])) for topic in help_pages.TOPICS]
     found = set()
-    for page in pages:
-        answer = android.client.get(page.address(values))
+    for name, address in addresses:
+        answer = android.client.get(address)
         if "text/html" in answer.headers.get("Content-Type", "") and b"Something went wrong" in answer.content:
-            found.add(page.name)
+            found.add(name)
 
-    assert found == {"backups:problem"}
+    assert found == {"backups:problem", "help", "help: something-went-wrong"}
 
 
 @pytest.mark.article("S-50")

@@ -21,7 +21,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Device, KeySlot, SlotKind, User, Vault, VaultState
+from accounts.models import BlockedDomain, Device, KeySlot, SlotKind, User, Vault, VaultState
 from accounts.vault import keys
 from accounts.vault.errors import VaultError
 
@@ -78,6 +78,7 @@ class Door:
     vault: Vault | None
     sealed: bytes | None  # Empty where a look came: there is a state, which is not read for that.
     only_door: bool  # No other browser, no words, no passkey opens the same list.
+    has_rules: bool  # Some domain is blocked here; which, only pages ask that show it.
     found: Found
 
 
@@ -135,7 +136,10 @@ def of(request: HttpRequest) -> Arrival | None:
                 sealed = b""
             vault = _made(Vault, row)
             doors.append(
-                Door(cookie, user, device, slot if slot.id else None, vault, sealed, not row[-1], found=Found(row))
+                Door(
+                    *(cookie, user, device, slot if slot.id else None, vault, sealed, not row[-2], bool(row[-1])),
+                    found=Found(row),
+                )
             )
     session_data, session_expires = _of(Session, rows[0])
     return Arrival(session_key, session_data, session_expires, tuple(doors))
@@ -196,7 +200,7 @@ def _query(looks: bool) -> str:
         for one in BESIDE
     )
     return (
-        f"SELECT {columns}, {another_door} "  # noqa: S608 - names alone
+        f"SELECT {columns}, {another_door}, EXISTS (SELECT 1 FROM {quote(BlockedDomain._meta.db_table)}) "  # noqa: S608 - names alone
         f"FROM {session} t0 LEFT JOIN {device} t1 ON t1.id IN (%s) "
         f"LEFT JOIN {user} t2 ON t2.id = t1.user_id "
         f"LEFT JOIN {slot} t3 ON t3.device_id = t1.id AND t3.kind = '{SlotKind.BROWSER.value}' "

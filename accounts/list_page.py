@@ -29,9 +29,10 @@ from accounts.filling import Filler
 from accounts.http import VaultRequest
 from accounts.models import User
 from accounts.rows import Manner
-from accounts.services import activity, approvals
+from accounts.services import activity, approvals, blocking
 from accounts.services import codes as codes_service
 from accounts.services.approvals import Request
+from accounts.services.blocking import Blocks
 from accounts.vault.entry import Entry
 from accounts.vault.list import AccountList
 
@@ -99,14 +100,20 @@ def context(
     query: str = "",
     opened: str = "",
     told: News | None = None,
+    blocks: Blocks | None = None,
 ) -> dict[str, Any]:
-    """What the pane of the list shows: rows, times, news. `opened` is the account whose page stands beside it."""
+    """What the pane of the list shows: rows, times, news. `opened` is the account whose page stands beside it.
+
+    `blocks` are the rules about domains, where they were asked for already.
+    """
     shown: tuple[Entry, ...] = accounts.entries
     words = query.casefold().split()
     if words:
         shown = tuple(e for e in shown if all(word in f"{e.issuer} {e.name}".casefold() for word in words))
     codes = codes_service.ahead(shown, at=at)
     csrf: Any = SimpleLazyObject(lambda: get_token(request))  # Its letters cost as much as ten rows; few pages need it.
+    blocked = blocking.among(shown, blocking.met_by(request.vault) if blocks is None else blocks, at=at)
+    shared: dict[str, Any] = {"user": request.user, "csrf": csrf, "opened": opened, "blocked": blocked}
     pinned = [entry for entry in shown if entry.pinned]
     others = [entry for entry in shown if not entry.pinned]
     common = int(at.timestamp()) // rows.COMMON_PERIOD
@@ -114,8 +121,8 @@ def context(
     # What was told before the list was opened could not count its accounts in the chip.
     told = news(request, at=at) if told is None else told._replace(chip=chips.of(request.vault, at=at))
     return {
-        "pinned": rows.render(pinned, codes, user=request.user, csrf=csrf, opened=opened),
-        "others": rows.render(others, codes, user=request.user, csrf=csrf, opened=opened),
+        "pinned": rows.render(pinned, codes, **shared),
+        "others": rows.render(others, codes, **shared),
         "count": len(accounts),
         "chip": told.chip.html,
         "shown": len(shown),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 from django.template.loader import render_to_string
@@ -22,6 +23,7 @@ from django.utils.translation import gettext as _
 from accounts import filling
 from accounts.filling import Filler
 from accounts.models import User
+from accounts.services.blocking import Under
 from accounts.services.codes import Code
 from accounts.templatetags.look import tile_letter, tile_number
 from accounts.vault import entry as core
@@ -57,16 +59,18 @@ class Kind(NamedTuple):
     opened: bool  # Its page stands beside the list.
     signed_in: bool  # Somebody signed in to it.
     needs: str  # What `needs_of` says; "dated" where its counter is of a backup; empty for nearly all.
+    blocked: str  # By a rule: "now", "soon" before its day; empty for nearly all.
 
     @classmethod
-    def of(cls, entry: Entry, code: Code | None, opened: str) -> Kind:
+    def of(cls, entry: Entry, code: Code | None, opened: str, under: Under | None) -> Kind:
         """The kind of an account's row."""
         counter = entry.type is Type.HOTP
         own_ring = code is not None and not counter and code.period != COMMON_PERIOD
         signed_in = entry.signed_in is not None
         named = bool(entry.issuer), bool(entry.name)
         needs = "" if entry.needs is None and entry.as_of is None else needs_of(entry) or _dated(entry)
-        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in, needs)
+        blocked = "" if under is None else "now" if under.holds else "soon"
+        return cls(counter, code is not None, own_ring, *named, entry.id == opened, signed_in, needs, blocked)
 
 
 def needs_of(entry: Entry) -> str:
@@ -84,7 +88,9 @@ def _dated(entry: Entry) -> str:
     return "dated" if entry.type is Type.HOTP and entry.as_of is not None else ""
 
 
-def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str) -> dict[str, object]:
+def values(
+    entry: Entry, code: Code | None, under: Under | None = None, *, text: Callable[[str], str] = str
+) -> dict[str, object]:
     """What a row shows. `text` is done to what people wrote; the rest is digits and letters of our own making."""
     digits, width, step, period = (code.digits, code.width, code.step, code.period) if code else ("", 0, "", 0)
     half = width // 2
@@ -117,6 +123,8 @@ def values(entry: Entry, code: Code | None, *, text: Callable[[str], str] = str)
     }
     if entry.as_of is not None:
         row["as_of"] = _day(entry.as_of)
+    if under is not None:
+        row |= {"domain": text(under.block.readable), "from": day_of(under.block.from_date)}
     return row
 
 
@@ -126,15 +134,19 @@ def _clock(second: int) -> str:
 
 def _day(second: int) -> str:
     """The day in the words of this request's language: "3 May"; with its year where that is another one."""
-    moment = timezone.localtime(datetime.fromtimestamp(second, tz=timezone.get_current_timezone()))
-    manner = _("j F") if moment.year == timezone.localtime().year else _("j F Y")
-    return date_format(moment, manner)
+    return day_of(timezone.localtime(datetime.fromtimestamp(second, tz=timezone.get_current_timezone())).date())
+
+
+def day_of(day: date) -> str:
+    """The same of a day: it is one wherever the person is."""
+    return date_format(day, _("j F") if day.year == timezone.localtime().year else _("j F Y"))
 
 
 _MARKS = filling.marks(
     (
         *("issuer", "name", "letter", "tile", "search", "counter", "digits", "step", "period", "width", "ends"),
         *("spoken", "one", "two", "next_one", "next_two", "name_one", "name_two", "both", "csrf", "signed_in", "as_of"),
+        *("domain", "from"),
     )
 ) | {"id": _NO_ID}
 
@@ -152,23 +164,30 @@ def _rendered(row: Mapping[str, object], manner: Manner, kind: Kind, csrf: str) 
 
 
 def render(
-    entries: Iterable[Entry], codes: Mapping[str, Code], *, user: User, csrf: str, opened: str = ""
+    entries: Iterable[Entry],
+    codes: Mapping[str, Code],
+    *,
+    user: User,
+    csrf: str,
+    opened: str = "",
+    blocked: Mapping[str, Under] = MappingProxyType({}),
 ) -> SafeString:
     """The rows of these accounts, ready for a page. Values are escaped here; the CSRF token is the page's own, and made
     only where a row asks for it.
 
-    `opened` is the id of the account whose page stands beside the list.
+    `opened` is the id of the account whose page stands beside the list; `blocked` are those under a rule.
     """
     rows = []
     manner = Manner.of(user)
     for entry in entries:
         code = codes.get(entry.id)
-        row = values(entry, code, text=html.escape)
+        under = blocked.get(entry.id)
+        row = values(entry, code, under, text=html.escape)
         row["csrf"] = csrf
-        rows.append(_filler(manner, Kind.of(entry, code, opened))(row))
+        rows.append(_filler(manner, Kind.of(entry, code, opened, under))(row))
     return mark_safe("".join(rows))  # noqa: S308 - what people wrote was escaped three lines above
 
 
-def plain(entry: Entry, code: Code | None, *, user: User, csrf: str) -> SafeString:
+def plain(entry: Entry, code: Code | None, *, user: User, csrf: str, under: Under | None = None) -> SafeString:
     """One row by the template alone: what `render` must equal."""
-    return _rendered(values(entry, code), Manner.of(user), Kind.of(entry, code, ""), csrf)
+    return _rendered(values(entry, code, under), Manner.of(user), Kind.of(entry, code, "", under), csrf)

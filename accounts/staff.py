@@ -11,7 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 # allauth brings pages for sessions, seeds of second factors and tokens. None of them is for staff to read.
 SHOWN = frozenset(
-    {"accounts.User", "accounts.Device", "accounts.Event", "auth.Group", "backups.Person", "backups.Generation"}
+    {
+        *("accounts.User", "accounts.Device", "accounts.Event", "accounts.BlockedDomain"),
+        *("auth.Group", "backups.Person", "backups.Generation"),
+    }
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,8 @@ from django.utils.translation import ngettext
 
 from accounts import roles
 from accounts.roles import Role
+from accounts.rows import day_of
+from accounts.services import blocking
 from accounts.services.held_keys import Held
 from accounts.services.vaults import OpenVault
 from accounts.templatetags.look import clock
@@ -74,16 +77,52 @@ def of(backup: Backup | None, *, user: Any, vault: OpenVault | None, held: Held 
         return _shrunk(backup, count)
     of_all = _("%(count)s of %(all)s accounts") % {
         "count": backup.count,
-        "all": backup.count if count is None else count,
+        "all": backup.of_list if count is None else count,
     }
+    left, steps = _left_out(backup, vault, say, at=at)
     if status is Status.UNCHECKED:
         line, sign, tone = chip.unchecked(backup, at=at)
         late = backup.checked_at is not None and at - backup.checked_at > UNCHECKED_WARNS_AFTER
         more = (_("It was not read again for over 30 days. Check it now."),) if late else ()
-        return _made(backup, status, sign=sign, tone=tone, second=of_all, texts=(f"{line}.", *more))
+        texts = (*left, f"{line}.", *more)
+        return _made(
+            backup, status, sign=sign, tone=tone, second=of_all, texts=texts, steps=(*steps, *STATES[status].steps)
+        )
     if status is Status.SAVING:
         return _made(backup, status, second=say.waiting())
-    return _made(backup, status, second=of_all)
+    return _made(backup, status, second=of_all, texts=left, steps=(*steps, *STATES[status].steps))
+
+
+def _left_out(
+    backup: Backup, vault: OpenVault | None, say: _Sayings, *, at: datetime
+) -> tuple[tuple[str, ...], tuple[Step, ...]]:
+    """Why accounts of the list are in no saved state, and what to do where the newest one goes by other rules."""
+    if vault is None or vault.opened is None:
+        return (), ()
+    now = Counter(blocking.held(vault.opened.entries, blocking.met_by(vault), at=at).values())
+    texts = [
+        ngettext(
+            "%(count)d account is not backed up: blocked for %(domain)s since %(day)s.",
+            "%(count)d accounts are not backed up: blocked for %(domain)s since %(day)s.",
+            count,
+        )
+        % {"count": count, "domain": block.readable, "day": day_of(block.from_date)}
+        for block, count in now.items()
+    ]
+    more = backup.left_out - now.total()
+    if more > 0:
+        texts.append(
+            ngettext(
+                "%(count)d account is blocked no longer and is in no saved state yet.",
+                "%(count)d accounts are blocked no longer and are in no saved state yet.",
+                more,
+            )
+            % {"count": more}
+        )
+    elif more < 0 and backup.saved_at is not None:
+        sentence = _("The saved state of %(time)s still holds them. A restore does not bring them back.")
+        texts.append(sentence % {"time": say.short(backup.saved_at)})
+    return tuple(texts), (Step.BACK_UP,) if more > 0 else ()
 
 
 class _Sayings:

@@ -25,7 +25,7 @@ from backups.states import STATES
 # What a state is told by, and no more: it is read with every page.
 READ = (
     *("id", "vault_id", "recovery_account_id", "stream", "protection", "deletes_at", "saved_at", "checked_at"),
-    *("whole", "named", "behind_since", "behind_changes", "failure", "reference", "shrunk_from"),
+    *("whole", "named", "left_out", "behind_since", "behind_changes", "failure", "reference", "shrunk_from"),
 )
 READ_OF_ACCOUNT = ("id", "role", "device_type", "label")
 
@@ -74,7 +74,7 @@ def told(backup: Backup | None, vault: OpenVault, *, at: datetime) -> Told:
     elif status in (Status.PROTECTED, Status.UNCHECKED) and backup.saved_at is not None:
         line = _("%(count)s of %(all)s, %(time)s") % {
             "count": backup.count,
-            "all": backup.count,
+            "all": backup.of_list,
             "time": moments.short(backup.saved_at, user, at=at),
         }
         if status is Status.UNCHECKED:

@@ -126,6 +126,8 @@ class Backup(models.Model):
     restore_tried_at = models.DateTimeField(_("restore last tried"), null=True)  # By this list, up to the preview.
     whole = models.PositiveIntegerField(_("accounts with code"), default=0)
     named = models.PositiveIntegerField(_("accounts by name"), default=0)
+    # By a rule: they are in the list alone.
+    left_out = models.PositiveIntegerField(_("accounts left out"), default=0, db_default=0)
     behind_since = models.DateTimeField(_("behind since"), null=True)  # The oldest change that is in none.
     behind_changes = models.PositiveIntegerField(default=0)
     behind_told_at = models.DateTimeField(null=True)
@@ -177,6 +179,11 @@ class Backup(models.Model):
     def count(self) -> int:
         """Accounts in the newest proven generation."""
         return self.whole + self.named
+
+    @property
+    def of_list(self) -> int:
+        """Accounts that the list had when that was made: those in it, and those that a rule left out."""
+        return self.count + self.left_out
 
     def status(self, at: datetime) -> Status:
         """One of ten states; of what was checked, never of what was sent."""
@@ -236,6 +243,7 @@ class Generation(models.Model):
     size = models.PositiveIntegerField(_("bytes"))
     whole = models.PositiveIntegerField(_("accounts with code"))
     named = models.PositiveIntegerField(_("accounts by name"))
+    left_out = models.PositiveIntegerField(_("accounts left out"), default=0, db_default=0)
     device_name = models.CharField(_("made on"), max_length=64)
     slots = models.JSONField(default=list)  # [kind, id of the key slot]; none: the sign-in alone opens it.
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)
@@ -268,6 +276,11 @@ class Generation(models.Model):
     def count(self) -> int:
         """Accounts in it."""
         return self.whole + self.named
+
+    @property
+    def of_list(self) -> int:
+        """Accounts of the list that it was made of."""
+        return self.count + self.left_out
 
     @property
     def opens_with_sign_in(self) -> bool:

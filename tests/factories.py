@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from http.cookies import SimpleCookie
 from typing import Any
 from uuid import uuid4
@@ -20,15 +21,16 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import arrivals
-from accounts.models import Device, DeviceType, IdentityProof, KeySlot, SlotKind, User, Vault
+from accounts.models import BlockedDomain, Device, DeviceType, IdentityProof, KeySlot, SlotKind, User, Vault
 from accounts.roles import Role
 from accounts.services import approvals, attempts, devices, keyring, vaults
 from accounts.services import words as typed
 from accounts.services.activity import Tag
 from accounts.services.devices import NewDevice
 from accounts.services.identity import Identity, Purpose, sealed
+from accounts.services.policy import Act, Refused, Rule
 from accounts.services.vaults import OpenVault
-from accounts.vault import keys
+from accounts.vault import domains, keys
 from accounts.vault.entry import Entry, Type
 from accounts.vault.keys import DeviceCookie, Secret
 from accounts.vault.list import BackupKey, Protection
@@ -169,6 +171,33 @@ def with_another_device(visitor: Visitor, *, name: str, type: str) -> Visitor:
         visitor.user, vault.row, vault.key, NewDevice(uuid4(), name, DeviceType(type)), at=timezone.now()
     )
     return with_key(_signed_in(visitor.user), made.device, made.cookie)
+
+
+def rule(check: Callable[[User, Act, Entry], None]) -> Rule:
+    """A rule that looks at one account after another, and raises where it refuses one."""
+
+    def rule(user: User, act: Act, entries: Sequence[Entry], at: datetime) -> dict[str, Refused]:
+        found = {}
+        for entry in entries:
+            try:
+                check(user, act, entry)
+            except Refused as refused:
+                found[entry.id] = refused
+        return found
+
+    return rule
+
+
+def block(
+    domain: str,
+    from_date: date | None = None,
+    *,
+    reason: str = "They stay on the phone",
+    contact: str = "it@contoso.com",
+) -> BlockedDomain:
+    """A rule about a domain, from today on where no day is given."""
+    day = from_date or timezone.now().date()
+    return BlockedDomain.objects.create(domain=domains.canonical(domain), from_date=day, reason=reason, contact=contact)
 
 
 def vault_of(visitor: Visitor) -> Vault:

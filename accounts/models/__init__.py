@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accounts.models.domains import BlockedDomain
 from accounts.models.lists import (
     Device,
     DeviceQuerySet,
@@ -20,6 +21,7 @@ from accounts.models.records import AppendOnly, Attempt, Event, EventQuerySet, K
 __all__ = [
     "AppendOnly",
     "Attempt",
+    "BlockedDomain",
     "Device",
     "DeviceQuerySet",
     "DeviceType",

@@ -223,7 +223,7 @@ def by_hand(vault: OpenVault, typed: Typed, *, at: datetime, proof: UUID | None 
         period=typed.period,
         counter=typed.counter,
     )
-    policy.require(vault.user, Act.ADD, entry)
+    policy.require(vault.user, Act.ADD, entry, at=at)
     found = (Found(entry, notes, 1),)
     return _kept(vault, _Document(Way.HAND, Format.OTPAUTH, found, proof=proof, entry_id=entry_id), at)
 
@@ -247,11 +247,10 @@ def _hold(
     problems.extend(result.problems)
     found: list[Found] = []
     forbidden: list[Forbidden] = []
+    refused = policy.refused(vault.user, Act.ADD, [one.entry for one in result.entries], at=at)
     for one in result.entries:
-        try:
-            policy.require(vault.user, Act.ADD, one.entry)
-        except policy.Refused as refused:
-            forbidden.append(Forbidden(one.place, refused.sentence))
+        if one.entry.id in refused:
+            forbidden.append(Forbidden(one.place, refused[one.entry.id].sentence))
         else:
             found.append(one)
     if not found:
@@ -268,7 +267,7 @@ def _kept(vault: OpenVault, document: _Document, at: datetime) -> UUID:
         document = _as_signed_in(vault, document, document.proof, at)
     accounts = vaults.read(vault)
     if document.entry_id:
-        document = _as_brought_back(vault, document, accounts.get(document.entry_id))
+        document = _as_brought_back(vault, document, accounts.get(document.entry_id), at)
     else:
         entries = [found.entry for found in document.found]
         compared = accounts.compare_many(entries)
@@ -293,12 +292,12 @@ def _as_signed_in(vault: OpenVault, document: _Document, proof: UUID, at: dateti
     entry = found.entry
     if document.way is not Way.HAND:
         entry = signing.named(entry, who)
-        policy.require(vault.user, Act.ADD, entry)
+        policy.require(vault.user, Act.ADD, entry, at=at)
     entry = signing.bound(replace(entry, kind=Kind.PERSONAL_CODE), who)
     return replace(document, found=(replace(found, entry=entry),))
 
 
-def _as_brought_back(vault: OpenVault, document: _Document, back: Entry) -> _Document:
+def _as_brought_back(vault: OpenVault, document: _Document, back: Entry, at: datetime) -> _Document:
     """The one account as that of the list which it is the code of: of what was read the key and its settings count."""
     if not back.scans:
         raise AlreadyListed(back)
@@ -306,7 +305,7 @@ def _as_brought_back(vault: OpenVault, document: _Document, back: Entry) -> _Doc
         raise Several
     found = document.found[0]
     entry = signing.checked_code(replace(found.entry, kind=back.kind, issuer=back.issuer, name=back.name))
-    policy.require(vault.user, Act.ADD, entry)
+    policy.require(vault.user, Act.ADD, entry, at=at)
     return replace(document, found=(replace(found, entry=entry),))
 
 
@@ -432,10 +431,11 @@ def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) ->
         if entry.id in choice.names:
             issuer, name = choice.names[entry.id]
             entry = entry.renamed(issuer=issuer, name=name)
-        policy.require(vault.user, Act.ADD, entry)
         chosen.append(replace(entry, added=vaults.seconds(at)))
     if not chosen:
         return 0
+    for refused in policy.refused(vault.user, Act.ADD, chosen, at=at).values():
+        raise refused
     if document.proof is not None:
         who = signing.spend(vault, document.proof, at=at)
         chosen = [signing.bound(entry, who) for entry in chosen]

@@ -198,6 +198,7 @@ def _opened(request: HttpRequest, *, put_aside: bool) -> OpenVault | None:
         user=door.user,
         sealed=door.sealed,
         only_door=door.only_door,
+        has_rules=door.has_rules,
         found=door.found,
     )
 

@@ -1,11 +1,13 @@
-"""What a person may put into the list. Asked on every way in, on a rename and, later, when a backup is made."""
+"""What a person may put into the list. Asked on every way in, on a rename, and when a backup is made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from accounts.models import User
+from accounts.services import blocking
 from accounts.vault.entry import Entry
 
 
@@ -16,22 +18,55 @@ class Act(StrEnum):
     RENAME = "rename"
     PUT_BACK = "put_back"
     RESTORE = "restore"
+    BACK_UP = "back_up"
 
 
 class Refused(Exception):
-    """The rule says no; its sentence, translated, is for the person."""
+    """The rule says no; its sentence, translated, is for the person. `short` says it where a line has little room."""
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, short: str = "") -> None:
         super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence, self.short = sentence, short or sentence
 
 
-Rule = Callable[[User, Act, Entry], None]
+# A rule is asked of many accounts at once, so that it reads once what it needs. It answers with those it refuses.
+Rule = Callable[[User, Act, Sequence[Entry], datetime], Mapping[str, Refused]]
 
-RULES: list[Rule] = []  # Blocked domains join here.
+
+def domains(user: User, act: Act, entries: Sequence[Entry], at: datetime) -> dict[str, Refused]:
+    """No third-party codes for a blocked domain, from its day on.
+
+    A code that a person brings, or gives another name, is judged by that name alone, whichever account it is to be the
+    code of. What is in the Trash or a backup was judged then: an account that was added by sign-in comes back.
+    """
+    brought = act in (Act.ADD, Act.RENAME)
+    found = blocking.held(entries, blocking.every(), at=at, brought=brought) if entries else {}
+    return {entry_id: Refused(blocking.refusal(block), blocking.short(block)) for entry_id, block in found.items()}
 
 
-def require(user: User, act: Act, entry: Entry) -> None:
-    """Ask every rule. Raises Refused."""
+RULES: list[Rule] = [domains]
+
+
+def refused(user: User, act: Act, entries: Sequence[Entry], *, at: datetime) -> dict[str, Refused]:
+    """Those that a rule refuses, by their ids. Each rule is asked once, however many they are."""
+    found: dict[str, Refused] = {}
     for rule in RULES:
-        rule(user, act, entry)
+        found = {**rule(user, act, entries, at), **found}
+    return found
+
+
+def require(user: User, act: Act, entry: Entry, *, at: datetime) -> None:
+    """Ask every rule. Raises Refused."""
+    if error := refused(user, act, [entry], at=at).get(entry.id):
+        raise error
+
+
+def require_name(user: User, entry: Entry, *, issuer: str, name: str, at: datetime) -> None:
+    """Ask every rule about another name of an account. One that is refused as it stands is no worse off by that.
+
+    Raises Refused, and ParseError for what is no name.
+    """
+    renamed = entry.renamed(issuer=issuer, name=name)
+    error = refused(user, Act.RENAME, [renamed], at=at).get(entry.id)
+    if error is not None and entry.id not in refused(user, Act.RENAME, [entry], at=at):
+        raise error

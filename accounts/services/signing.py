@@ -116,7 +116,7 @@ def add(vault: OpenVault, proof_id: UUID, *, at: datetime) -> Entry:
     Raises NotProven, policy.Refused, AlreadyListed, TooLarge; then nothing has changed and the proof still serves.
     """
     entry = replace(by_name(spend(vault, proof_id, at=at)), added=vaults.seconds(at))
-    policy.require(vault.user, Act.ADD, entry)
+    policy.require(vault.user, Act.ADD, entry, at=at)
 
     def added(accounts: AccountList) -> AccountList:
         check_new(accounts, entry)

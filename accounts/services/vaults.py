@@ -58,6 +58,7 @@ class OpenVault:
     opened: AccountList | None = field(default=None, repr=False)
     only_door: bool = False  # When it came: no other browser, no words, no passkey opens this list.
     found: Found | None = field(default=None, repr=False)  # What else came with it.
+    has_rules: bool = True  # When it came: some domain is blocked here.
 
     @property
     def one_way_in(self) -> bool:

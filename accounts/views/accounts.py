@@ -19,9 +19,10 @@ from accounts import list_page, roles, rows, sentences
 from accounts.forms import EntryForm
 from accounts.http import VaultRequest, View, changing, go, page, said, vault_required
 from accounts.sentences import sentence
-from accounts.services import activity, aside, policy, signing, vaults
+from accounts.services import activity, aside, blocking, policy, signing, vaults
 from accounts.services import codes as codes_service
 from accounts.services.activity import Tag
+from accounts.services.blocking import Block
 from accounts.services.codes import Code
 from accounts.services.policy import Act
 from accounts.vault.entry import Entry, Type
@@ -106,7 +107,10 @@ def account(request: VaultRequest, entry_id: str) -> HttpResponse:
 
 def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> HttpResponse:
     at = timezone.now()
+    blocks = blocking.met_by(request.vault)
+    under = blocking.among([entry], blocks, at=at).get(entry.id)
     context: dict[str, Any] = {
+        "blocked": _blocked(*under) if under is not None else None,
         "entry": described(entry),
         "acts": acts(entry),
         "code": code,
@@ -117,8 +121,19 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
         context["code_ends"] = datetime.fromtimestamp(code.ends_at, tz=timezone.get_current_timezone())
     if not request.htmx:
         accounts = vaults.read(request.vault)
-        context |= list_page.context(request, accounts, at=at, opened=entry.id)
+        context |= list_page.context(request, accounts, at=at, opened=entry.id, blocks=blocks)
     return page(request, "accounts/account.html#account", context)
+
+
+def _blocked(block: Block, holds: bool) -> dict[str, Any]:
+    """What a page says of the rule that an account is under."""
+    return {
+        "domain": block.readable,
+        "day": rows.day_of(block.from_date),
+        "holds": holds,
+        "reason": block.reason.rstrip("."),
+        "contact": block.contact.rstrip("."),
+    }
 
 
 def described(entry: Entry) -> dict[str, Any]:
@@ -175,15 +190,16 @@ def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
     form = EntryForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         issuer, name, note = (form.cleaned_data[field] for field in ("issuer", "name", "note"))
+        at = timezone.now()
         try:
             if (issuer, name) != (entry.issuer, entry.name):
-                policy.require(request.user, Act.RENAME, entry.renamed(issuer=issuer, name=name))
+                policy.require_name(request.user, entry, issuer=issuer, name=name, at=at)
             tag = Tag.ENTRY_RENAMED if (issuer, name) != (entry.issuer, entry.name) else Tag.ENTRY_NOTED
             vaults.change(
                 request.vault,
                 lambda accounts: accounts.rename(entry_id, issuer=issuer, name=name).note(entry_id, note),
                 tag=tag,
-                at=timezone.now(),
+                at=at,
             )
         except policy.Refused as refused:
             form.add_error("issuer", refused.sentence)
@@ -212,14 +228,16 @@ def pin(request: VaultRequest, entry_id: str) -> HttpResponse:
 @listed
 def next_code(request: VaultRequest, entry_id: str) -> HttpResponse:
     """The next code of a counter account: the counter is saved before it is shown."""
+    at = timezone.now()
     try:
-        code = codes_service.next_code(request.vault, entry_id, at=timezone.now())
+        code = codes_service.next_code(request.vault, entry_id, at=at)
     except ParseError:
         raise Http404 from None
     entry = vaults.read(request.vault).get(entry_id)
     if request.htmx and request.htmx.target != "account":
-        row = rows.render([entry], {entry_id: code}, user=request.user, csrf=get_token(request))
-        return HttpResponse(row)
+        blocked = blocking.among([entry], blocking.met_by(request.vault), at=at)
+        csrf = get_token(request)
+        return HttpResponse(rows.render([entry], {entry_id: code}, user=request.user, csrf=csrf, blocked=blocked))
     return _account_page(request, entry, code)
 
 
@@ -314,7 +332,7 @@ def put_back(request: VaultRequest, entry_id: str) -> HttpResponse:
         return go(request, "accounts:trash")
     try:
         back = vaults.read(request.vault).in_trash(entry_id).entry
-        policy.require(request.user, Act.PUT_BACK, back)
+        policy.require(request.user, Act.PUT_BACK, back, at=timezone.now())
         _change(request, lambda accounts: accounts.put_back(entry_id), tag=Tag.ENTRY_PUT_BACK)
     except policy.Refused as refused:
         said(request, refused.sentence, error=True)

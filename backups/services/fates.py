@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,6 +51,7 @@ class Row:
     kind: str
     fate: Fate
     sentence: str = ""  # The rule that blocks it.
+    short: str = ""  # The same where there is little room.
     has_code: bool = True  # Here, or in the backup.
     waits: bool = False  # It is here already, by name, and waits for its code.
     added: datetime | None = None  # When it, and the one of its name that is here, joined a list.
@@ -86,7 +87,7 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
     contents = contents_of(vault, document)
     ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
     return Preview(
-        tuple(rows_of(vault, merging.meet(vaults.read(vault), contents.entries))),
+        tuple(rows_of(vault, merging.meet(vaults.read(vault), contents.entries), at=at)),
         contents.device_name,
         datetime.fromtimestamp(contents.at, UTC),
         ends_at,
@@ -109,14 +110,14 @@ def contents_of(vault: OpenVault, document: Mapping[str, Any]) -> Contents:
 
 
 @sensitive_variables()
-def rows_of(vault: OpenVault, found: Iterable[Met]) -> Iterator[Row]:
+def rows_of(vault: OpenVault, found: Sequence[Met], *, at: datetime) -> Iterator[Row]:
+    """What becomes of each. One that is here already is asked no rule: nothing of it comes in."""
+    new = [met.entry for met in found if met.relation is not Relation.SAME]
+    refused = policy.refused(vault.user, Act.RESTORE, new, at=at)
     for met in found:
-        fate, sentence = _fate(met.entry, met.relation), ""
-        if fate is not Fate.HERE:
-            try:
-                policy.require(vault.user, Act.RESTORE, met.entry)
-            except policy.Refused as refused:
-                fate, sentence = Fate.BLOCKED, refused.sentence
+        fate, sentence, short = _fate(met.entry, met.relation), "", ""
+        if met.entry.id in refused and fate is not Fate.HERE:
+            fate, sentence, short = Fate.BLOCKED, refused[met.entry.id].sentence, refused[met.entry.id].short
         entry, there = met.entry, met.there
         yield Row(
             entry.id,
@@ -125,6 +126,7 @@ def rows_of(vault: OpenVault, found: Iterable[Met]) -> Iterator[Row]:
             entry.kind.value,
             fate,
             sentence,
+            short=short,
             has_code=(there if fate is Fate.HERE and there is not None else entry).secret is not None,
             waits=fate is Fate.HERE and there is not None and there.needs in WAITING,
             added=moment(entry.added),

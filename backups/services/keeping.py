@@ -163,6 +163,7 @@ class _NotCounted(Exception):
 
 def _sum_up(backup_id: UUID, one: Generation, *, at: datetime) -> None:
     summary = {"saved_at": one.made_at, "checked_at": at, "whole": one.whole, "named": one.named}
+    summary["left_out"] = one.left_out
     backup = Backup.objects.filter(pk=backup_id)
     if not backup.filter(high_water=one.sequence).update(**summary, **_UP_TO_DATE):
         # A newer one is on its way: until it is proven, this is the newest that is.
@@ -177,7 +178,7 @@ _UP_TO_DATE: dict[str, Any] = {
     "reference": "",
     "retry_at": None,
 }
-_SUMMARY = ["saved_at", "checked_at", "whole", "named", *_UP_TO_DATE]
+_SUMMARY = ["saved_at", "checked_at", "whole", "named", "left_out", *_UP_TO_DATE]
 
 
 def failed(backup: Backup, cause: Cause, *, at: datetime) -> None:
@@ -244,7 +245,7 @@ def _is_damaged(one: Generation, cause: Cause, *, at: datetime) -> bool:
             return False
         before = row.generations.stored().newest_first().first()
         row.saved_at, row.checked_at = (before.made_at, before.checked_at) if before else (None, None)
-        row.whole, row.named = (before.whole, before.named) if before else (0, 0)
+        row.whole, row.named, row.left_out = (before.whole, before.named, before.left_out) if before else (0, 0, 0)
         row.behind_since = row.behind_since or one.made_at
         row.save(update_fields=_SUMMARY)
         failed(row, cause, at=at)

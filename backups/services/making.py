@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -22,7 +23,8 @@ from django.views.decorators.debug import sensitive_variables
 from accounts import roles
 from accounts.models import Vault
 from accounts.roles import Role
-from accounts.services import keyring, vaults
+from accounts.services import keyring, policy, vaults
+from accounts.services.policy import Act
 from accounts.vault import keys
 from accounts.vault.entry import Type
 from accounts.vault.errors import VaultError
@@ -96,8 +98,9 @@ def make(backup: Backup, accounts: AccountList, *, at: datetime, counter_only: b
     if not is_bound:
         raise NotMade(Cause.OTHER_IDENTITY)
     place = Place(bytes(account.name), bytes.fromhex(backup.stream), backup.high_water + 1)
+    refused = left_out(backup, accounts, at=at)
     contents = Contents.of_list(
-        accounts,
+        replace(accounts, entries=tuple(entry for entry in accounts.entries if entry.id not in refused)),
         device_type=account.device_type,
         device_name=backup.device_name,
         app=settings.VERSION,
@@ -121,19 +124,25 @@ def make(backup: Backup, accounts: AccountList, *, at: datetime, counter_only: b
         size=len(sealed),
         whole=contents.whole,
         named=contents.named,
+        left_out=len(refused),
         device_name=backup.device_name,
         slots=[[one.kind, one.slot] for one in backup_keys],
         waiting=sealed,
         counter_only=counter_only,
         made_at=at,
     )
-    _guard_against_shrinking(backup, contents.whole + contents.named)
+    _guard_against_shrinking(backup, made.of_list)
     backup.high_water = place.sequence
     backup.protection = accounts.backup_protection
     backup.behind_since = backup.behind_since or at
     backup.behind_changes += 1
     backup.save(update_fields=["high_water", "protection", "behind_since", "behind_changes", "shrunk_from"])
     return made
+
+
+def left_out(backup: Backup, accounts: AccountList, *, at: datetime) -> Collection[str]:
+    """The ids of those that a backup of this list would lack at this time, because a rule says so."""
+    return policy.refused(backup.user, Act.BACK_UP, accounts.entries, at=at)
 
 
 @sensitive_variables()
@@ -212,7 +221,8 @@ def _counted(before: AccountList, after: AccountList) -> bool:
 def _guard_against_shrinking(backup: Backup, count: int) -> None:
     """Pin the fullest saved state where the list became much smaller, until the person decides; let go where it grew.
 
-    A list not smaller than the newest saved one is no smaller than half of the fullest, unless that was said already.
+    `count` is what the list has: what a rule leaves out of a saved state is not lost. A list not smaller than the
+    newest saved one is no smaller than half of the fullest, unless that was said already.
     """
     if backup.shrunk_from is None and count >= backup.count:
         return

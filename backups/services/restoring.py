@@ -66,7 +66,7 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
         raise Trial
     contents = fates.contents_of(vault, document)
     found = merging.meet(vaults.read(vault), contents.entries)
-    rows = [_wanted(row, chosen) for row in fates.rows_of(vault, found)]
+    rows = [_wanted(row, chosen) for row in fates.rows_of(vault, found, at=at)]
     wanted = {row.id for row in rows if row.fate not in (Fate.BLOCKED, Fate.LEFT)}
     if not wanted:
         raise NothingChosen
@@ -259,7 +259,10 @@ def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
         document["reference"],
         document["state"],
         tuple(
-            _since(Row("", issuer, name, kind, Fate(fate), sentence, has_code, was_here=Fate(fate) is Fate.HERE), there)
+            _since(
+                Row("", issuer, name, kind, Fate(fate), sentence, has_code=has_code, was_here=Fate(fate) is Fate.HERE),
+                there,
+            )
             for issuer, name, kind, fate, sentence, has_code in document["rows"]
         ),
         vaults.undone_at(vault, document["state"]) if document["state"] else None,

@@ -178,7 +178,10 @@ def protect(vault: OpenVault, protection: Protection, *, at: datetime) -> Backup
 
 @sensitive_variables()
 def back_up(vault: OpenVault, *, at: datetime) -> Backup:
-    """Send what waits; make a saved state anew where none waits and the backup is behind. Raises NotOn."""
+    """Send what waits; make a saved state anew where none waits, and the backup is behind or a rule is another by now.
+
+    Raises NotOn.
+    """
     objects.ask_again()
     with transaction.atomic():
         finding.locked(vault)
@@ -187,10 +190,12 @@ def back_up(vault: OpenVault, *, at: datetime) -> Backup:
         if backup is None or not backup.is_on:
             raise finding.NotOn
         waits = backup.generations.filter(state=Generation.State.WAITING).exists()
-        if not waits and backup.behind_since is not None:
-            making.attempt(backup, finding.newest_list(vault, at=at), at=at)
-        elif waits:
+        if waits:
             keeping.send_once_committed(backup, at=at)
+        else:
+            accounts = finding.newest_list(vault, at=at)
+            if backup.behind_since is not None or len(making.left_out(backup, accounts, at=at)) != backup.left_out:
+                making.attempt(backup, accounts, at=at)
     return finding.again(backup)
 
 
@@ -200,7 +205,8 @@ def _begin(backup: Backup, account: RecoveryAccount, device: Device, *, at: date
     backup.recovery_account, backup.stream = account, making.new_stream()
     backup.bound = making.bound(of_list, account)
     backup.device_name, backup.on_at, backup.deletes_at = device.name, at, None
-    backup.high_water = backup.accepted = backup.whole = backup.named = backup.behind_changes = 0
+    backup.high_water = backup.accepted = backup.behind_changes = 0
+    backup.whole = backup.named = backup.left_out = 0
     backup.saved_at = backup.checked_at = backup.behind_since = backup.behind_told_at = backup.retry_at = None
     backup.restore_tried_at = None
     backup.failure, backup.reference, backup.shrunk_from = "", "", None

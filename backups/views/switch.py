@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import roles
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, prove, vault_required
 from accounts.roles import Role
-from accounts.services import held_keys, identity, vaults
+from accounts.services import blocking, held_keys, identity, vaults
 from accounts.services.identity import Identity, NotProven, Purpose
 from accounts.vault.list import Protection
 from backups import cards, http
@@ -150,7 +150,12 @@ def _account_page(request: VaultRequest, way: Way, backup: Backup | None, *, los
     type = request.vault.device.type
     known = _known(request, way, backup, at=at)
     accounts = vaults.read(request.vault)
-    entries = [(entry.issuer, entry.name, carried(entry).secret is not None) for entry in accounts.ordered()]
+    blocked = blocking.held(accounts.entries, blocking.met_by(request.vault), at=at)
+    left_out = [
+        (one.issuer, one.name, blocking.short(blocked[one.id])) for one in accounts.ordered() if one.id in blocked
+    ]
+    taken = [entry for entry in accounts.ordered() if entry.id not in blocked]
+    entries = [(entry.issuer, entry.name, carried(entry).secret is not None) for entry in taken]
     whole = sum(is_whole for _issuer, _name, is_whole in entries)
     context = {
         "way": way,
@@ -160,6 +165,7 @@ def _account_page(request: VaultRequest, way: Way, backup: Backup | None, *, los
         "known_account": ACCOUNTS[Role(known.role)] if known else "",
         "choices": [(role.value, SIGN_IN_WITH[role]) for role in roles.recovery_roles(type, at)],
         "entries": entries,
+        "left_out": left_out,
         "whole": whole,
         "named": len(entries) - whole,
         "important": IMPORTANT[type],

@@ -23,7 +23,7 @@ from accounts.vault.errors import AlreadyListed, Note, ParseError, Problem, Reas
 from accounts.vault.formats import Format
 from accounts.vault.list import Relation
 from accounts.vault.secret import Secret
-from tests import pictures
+from tests import factories, pictures
 from tests.accounts.vault.formats import test_google as google
 from tests.factories import SECRET, Visitor, an_entry, at_another_browser, create_entry
 
@@ -68,6 +68,7 @@ def refusing() -> Iterator[list[tuple[Act, str]]]:
     """A rule that refuses what is called "blocked", and notes what it was asked."""
     asked: list[tuple[Act, str]] = []
 
+    @factories.rule
     def rule(user: object, act: Act, entry: Entry) -> None:
         asked.append((act, entry.name))
         if "blocked" in entry.name:

@@ -22,6 +22,7 @@ from accounts.vault.entry import Entry, Kind
 from accounts.vault.errors import AlreadyListed, ParseError, Reason
 from accounts.vault.list import Relation
 from backups.portions import carried
+from tests import factories
 from tests.factories import SECRET, Visitor, an_entry, create_entry, person, proven
 
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -225,6 +226,7 @@ def test_of_several_codes_none_is_taken_for_one_account(alice_phone: Visitor) ->
 def test_rule_that_refuses_a_name_leaves_the_proof_unused(
     alice_phone: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    @factories.rule
     def rule(user: object, act: Act, entry: Entry) -> None:
         if "outlook" in entry.name:
             raise policy.Refused("Not here.")

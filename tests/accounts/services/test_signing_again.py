@@ -22,6 +22,7 @@ from accounts.vault.entry import Algorithm, Entry, Kind, Needs, Type
 from accounts.vault.errors import AlreadyListed, NotListed, ParseError, Reason
 from accounts.vault.list import Relation
 from backups.portions import carried
+from tests import factories
 from tests.factories import SECRET, Visitor, an_entry, create_entry, person, proven
 
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
@@ -226,6 +227,7 @@ def test_several_codes_and_codes_of_another_kind_are_of_no_account_that_waits(
     with pytest.raises(NotListed):
         adding.from_text(bob.vault, LINK, at=at, entry_id=entry.id)
 
+    @factories.rule
     def rule(user: object, act: Act, entry: Entry) -> None:
         if entry.name == BOB:
             raise policy.Refused("Not here.")

@@ -14,7 +14,8 @@ from django.urls import reverse
 from accounts.models import Event, VaultState
 from accounts.services import policy, vaults
 from accounts.services.activity import Tag
-from accounts.vault.entry import Algorithm, Type
+from accounts.vault.entry import Algorithm, Entry, Type
+from tests import factories
 from tests.factories import SECRET, Visitor, create_entry
 
 NOON = datetime(2026, 11, 24, 12, 0, 0, tzinfo=UTC)
@@ -240,8 +241,9 @@ def test_rename_with_characters_that_cannot_be_shown_is_refused(alice_phone: Vis
 def test_policy_is_asked_on_a_rename(alice_phone: Visitor) -> None:
     entry = create_entry(on=alice_phone, name="one")
 
-    def refuse(user: object, act: policy.Act, asked: object) -> None:
-        if act is policy.Act.RENAME:
+    @factories.rule
+    def refuse(user: object, act: policy.Act, asked: Entry) -> None:
+        if act is policy.Act.RENAME and asked.name == "two":
             raise policy.Refused("Not under that name.")
 
     policy.RULES.append(refuse)

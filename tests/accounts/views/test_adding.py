@@ -26,7 +26,7 @@ from accounts.services.policy import Act
 from accounts.vault import otp
 from accounts.vault.entry import Algorithm, Entry, Type
 from accounts.vault.secret import Secret
-from tests import pictures
+from tests import factories, pictures
 from tests.accounts.vault.formats import test_google as google
 from tests.factories import SECRET, Visitor, an_entry, at_another_browser, create_entry, enrolled
 
@@ -90,6 +90,7 @@ def laptop(db: None) -> Visitor:
 
 @pytest.fixture
 def refusing() -> Iterator[None]:
+    @factories.rule
     def rule(user: object, act: Act, entry: Entry) -> None:
         if "blocked" in entry.name:
             raise policy.Refused("Codes for this domain may not be kept here.")

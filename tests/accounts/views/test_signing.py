@@ -21,7 +21,7 @@ from accounts.services.policy import Act
 from accounts.vault import otp
 from accounts.vault.entry import Entry, Kind
 from backups.portions import carried
-from tests import pictures, proving
+from tests import factories, pictures, proving
 from tests.factories import SECRET, Visitor, an_entry, create_entry
 from tests.fake_op import FakeProvider
 from tests.proving import Roles, ended, newest, way_back
@@ -480,6 +480,7 @@ def test_after_five_minutes_another_sign_in_is_asked_for(alice: Visitor) -> None
 
 
 def test_rule_that_refuses_is_said_on_the_page(alice: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
+    @factories.rule
     def rule(user: object, act: Act, entry: Entry) -> None:
         raise policy.Refused("Accounts of this domain may not be kept here.")
 

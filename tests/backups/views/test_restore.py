@@ -186,6 +186,7 @@ def test_fates_that_need_words_have_them(old: Visitor, new: Visitor, monkeypatch
         mine = factories.an_entry(issuer="GitHub", name="alice", secret=Secret(b"another key"), added=1_772_452_800)
     vaults.change(new.vault, lambda accounts: accounts.add(mine), tag=Tag.ENTRY_ADDED, at=timezone.now())
 
+    @factories.rule
     def rule(_user: Any, _act: Any, entry: Any) -> None:
         if entry.issuer == "Gmbh":
             raise policy.Refused("Codes for Gmbh may not be kept here.")

@@ -6,16 +6,21 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
+from accounts.forms_blocking import BlockedDomainForm
 from accounts.http import fresh_sign_in
-from accounts.models import Device, Event, User
-from accounts.services import activity, deletion, devices
+from accounts.models import BlockedDomain, Device, Event, User
+from accounts.services import activity, blocking, deletion, devices
+from accounts.services.blocking import Affected
 
 
 class Shown:
@@ -200,3 +205,115 @@ class EventAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     def sentence(self, event: Event) -> str:
         """The line in words, as staff may read it."""
         return activity.sentence(event, to_staff=True)
+
+
+@admin.register(BlockedDomain)
+class BlockedDomainAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Which domains are blocked. What a rule would do is shown before it is kept; each act asks for a fresh sign-in."""
+
+    form = BlockedDomainForm
+    list_display = ("readable", "from_date", "reason", "contact")
+    search_fields = ("domain",)
+    fields: ClassVar[tuple[str, ...]] = ("domain", "from_date", "reason", "contact")
+    actions = None  # One rule after another: each page says what it does.
+
+    @admin.display(description=_("domain"), ordering="domain")
+    def readable(self, rule: BlockedDomain) -> str:
+        """As people read it."""
+        return rule.readable
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        """Another domain is another rule."""
+        return ("domain",) if obj is not None else ()
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form, with the day that it is in UTC."""
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.today = timezone.now().date()
+        return form
+
+    @method_decorator(fresh_sign_in)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The rules."""
+        return super().changelist_view(request, {**_BLOCK, **(extra_context or {})})
+
+    @method_decorator(fresh_sign_in)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """A new rule or a changed one: the form, then what it would do, then it is kept."""
+        if request.method == "POST":
+            preview = self._previewed(request, object_id)
+            if preview is not None:
+                return preview
+        more = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
+        return super().changeform_view(request, object_id, form_url, {**_BLOCK, **more})
+
+    @method_decorator(fresh_sign_in)
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """A rule that is no more."""
+        return super().delete_view(request, object_id, extra_context)
+
+    def _previewed(self, request: HttpRequest, object_id: str | None) -> HttpResponse | None:
+        """What a rule would do; None where that was shown, where it is not taken, and where Django refuses."""
+        rule = self.get_object(request, unquote(object_id)) if object_id is not None else None
+        may = self.has_add_permission(request) if object_id is None else self.has_change_permission(request, rule)
+        if not may or (object_id is not None and rule is None):
+            return None
+        form = self.get_form(request, rule, change=rule is not None)(request.POST, instance=rule)
+        by, at, shown = _staff(request), timezone.now(), "shown" in request.POST
+        if not form.is_valid():
+            blocking.refuse(form.fault, by=by, at=at)
+            return None
+        affected = blocking.affected(form.instance.domain)
+        is_own = by.pk in affected.people
+        if shown and ("own" in request.POST or not is_own):
+            return None
+        if shown:
+            blocking.refuse("own", by=by, at=at)
+        block = blocking.block_of(form.instance)
+        context = {
+            **self.admin_site.each_context(request),
+            **_BLOCK,
+            "form": form,
+            "rule": form.instance,
+            "affects": _affects(affected),
+            "refusal": blocking.refusal(block),
+            "is_holding": block.holds(at),
+            "is_own": is_own,
+            "is_asked_again": shown,
+            "back": request.get_full_path() if rule is not None else f"{request.path}?{_typed(form)}",
+        }
+        return TemplateResponse(request, "admin/accounts/blockeddomain/preview.html", context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """With its lines of activity."""
+        blocking.keep(obj, by=_staff(request), at=timezone.now())
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        """With its lines of activity."""
+        blocking.lift(obj, by=_staff(request), at=timezone.now())
+
+
+_BLOCK = {"title": _("Block third-party TOTP")}
+
+
+def _affects(affected: Affected) -> str:
+    if not affected.people:
+        return gettext("Affects nobody now.")
+    devices = ngettext("%(count)d device", "%(count)d devices", affected.devices) % {"count": affected.devices}
+    people = len(affected.people)
+    return ngettext(
+        "Affects %(people)d person with %(devices)s.", "Affects %(people)d people with %(devices)s.", people
+    ) % {"people": people, "devices": devices}
+
+
+def _typed(form: BlockedDomainForm) -> str:
+    """What was typed, as an address of the same form has it."""
+    return urlencode({name: form[name].value() for name in form.fields})

@@ -8,8 +8,10 @@ from django.conf import settings
 from django.core import checks
 
 from accounts import roles
+from accounts.forms_blocking import FAULTS
 from accounts.services.activity import TAGS, WORDS, Tag
 from accounts.services.identity import OFFERS, ROLES_OF, Purpose, Reason
+from accounts.vault.domains import Fault
 
 _MAILED_NOWHERE = (
     "django.core.mail.backends.console.EmailBackend",
@@ -31,6 +33,16 @@ def every_tag_has_a_line(**_: object) -> list[checks.CheckMessage]:
         checks.Error(f"No line of activity for {tag}.", hint=f"Tag.{tag.name}: Line(_(…), …),", id="accounts.E001")
         for tag in Tag
         if tag not in TAGS
+    ]
+
+
+@checks.register
+def every_fault_of_a_domain_has_a_sentence(**_: object) -> list[checks.CheckMessage]:
+    """A rule that is not taken says why, on the form and in activity."""
+    return [
+        checks.Error(f"No sentence for a domain that is {fault}.", hint=f"Fault.{fault.name}: …,", id="accounts.E012")
+        for fault in Fault
+        if fault not in FAULTS or fault.value not in WORDS["reason"]
     ]
 
 

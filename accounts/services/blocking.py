@@ -46,6 +46,11 @@ class Block:
 Blocks = Mapping[str, Block]
 
 
+def block_of(rule: BlockedDomain) -> Block:
+    """A rule as a value, kept or not."""
+    return Block(rule.domain, rule.from_date, rule.reason, rule.contact)
+
+
 def every() -> Blocks:
     """All rules by their domains, by one query."""
     rows = BlockedDomain.objects.values_list("domain", "from_date", "reason", "contact")

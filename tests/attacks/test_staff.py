@@ -27,7 +27,7 @@ from tests.factories import Visitor
 pytestmark = [pytest.mark.row("T39"), pytest.mark.django_db(transaction=True)]
 
 SHOWN = {
-    *("accounts.User", "accounts.Device", "accounts.Event", "auth.Group"),
+    *("accounts.User", "accounts.Device", "accounts.Event", "accounts.BlockedDomain", "auth.Group"),
     *("backups.Person", "backups.Generation"),
 }
 

@@ -224,7 +224,7 @@ def _guard_against_shrinking(backup: Backup, count: int) -> None:
     `count` is what the list has: what a rule leaves out of a saved state is not lost. A list not smaller than the
     newest saved one is no smaller than half of the fullest, unless that was said already.
     """
-    if backup.shrunk_from is None and count >= backup.count:
+    if backup.shrunk_from is None and count >= backup.of_list:
         return
     stored = backup.generations.stored().filter(sequence__gt=backup.accepted).newest_first()
     fullest = max(stored, key=lambda one: one.count, default=None)

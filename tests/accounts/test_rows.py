@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import product
 from types import SimpleNamespace
 
@@ -12,6 +12,7 @@ import time_machine
 
 from accounts import rows
 from accounts.models import User
+from accounts.services.blocking import Block, Under
 from accounts.services.codes import Code
 from accounts.vault.entry import Kind, Needs, Type
 from tests.factories import an_entry
@@ -52,6 +53,19 @@ def test_rows_are_what_the_template_says_in_every_shape(names: dict[str, str]) -
 
         # In the template an address has noughts where the id goes.
         assert filled == plain.replace(f"/{'0' * 32}/", f"/{entry.id}/")
+
+
+@pytest.mark.parametrize("holds", [False, True])
+def test_row_of_a_blocked_account_is_what_the_template_says(holds: bool) -> None:
+    entry = an_entry(**HOSTILE[0])
+    under = Under(Block("<b>.example", date(2026, 7, 1), "reason", "contact"), holds)
+
+    for user in people():
+        filled = rows.render([entry], {entry.id: SIX}, user=user, csrf="", blocked={entry.id: under})
+
+        plain = rows.plain(entry, SIX, user=user, csrf="", under=under)
+        assert filled == plain.replace(f"/{'0' * 32}/", f"/{entry.id}/")
+        assert "blocked for <bdi>&lt;b&gt;.example</bdi>" in filled
 
 
 @pytest.mark.parametrize(("now", "day"), [("2026-05-04", "3 May"), ("2027-01-01", "3 May 2026")])

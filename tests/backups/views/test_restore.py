@@ -281,6 +281,24 @@ def test_one_account_of_an_earlier_state_comes_back(old: Visitor, new: Visitor) 
 
 
 @pytest.mark.article("G-09")
+@pytest.mark.article("S-61")
+def test_blocked_account_stays_out_and_is_told_with_its_reason_and_contact(old: Visitor, new: Visitor) -> None:
+    factories.create_entry(on=old, issuer="VPN", name="alice@contoso.com")
+    factories.backed_up(old)
+    address = preview_of(new)
+    before = text(new.client.get(address))
+    factories.block("contoso.com", reason="<b>Ours</b>.")
+
+    page = text(new.client.get(address))
+    report = text(new.client.get(restored(new, address).headers["Location"]))
+
+    sentence = "Codes for contoso.com may not be kept here: <b>Ours</b>. Ask it@contoso.com."
+    assert ("3 of 4 will have codes" in before, "2 of 4 will have codes" in page) == (True, True)
+    assert f"VPN alice@contoso.com Blocked for contoso.com {sentence}" in page
+    assert f"VPN alice@contoso.com {sentence}" in report
+    assert [entry.issuer for entry in new.entries] == ["GitHub", "Nordbank", "Contoso"]
+
+
 def test_undo_stands_on_the_report_and_takes_all_of_it_back(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
     address = restored(new).headers["Location"]

@@ -21,7 +21,7 @@ AS_PRODUCTION := env -u DEBUG -u DEMO -u DATABASE_URL SITE_URL=https://auth.exam
 	BACKUP_S3_SECRET_ACCESS_KEY=of-a-check-alone \
 	ROLE_MICROSOFT_CLIENT_ID=of-a-check ROLE_MICROSOFT_CLIENT_SECRET=of-a-check
 
-.PHONY: run test test-long test-postgres check bench serve lock messages sizes browser
+.PHONY: run test test-long test-postgres article check bench serve lock messages sizes browser
 
 # -- Use --------------------------------------------------------------------------------------------------------------
 
@@ -61,6 +61,11 @@ test-long: FORM := --long --timeout=3600
 
 test-postgres: $(VENV)/test.stamp
 	$(PY) -m tests.postgres $(TESTS)
+
+# Each statement of the article with the tests that show it and how they ended, also into docs/article.md.
+article: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers
+	@$(PY) -m tests.article
 
 check: $(VENV)/test.stamp
 	$(PY) -m ruff check $(CHECKED)

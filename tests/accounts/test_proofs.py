@@ -112,8 +112,8 @@ def test_htmx_is_led_there_by_its_own_header(alice: Visitor, roles: Roles) -> No
     assert answer.headers["HX-Redirect"].startswith(f"{roles.microsoft.url}/authorize?")
 
 
-@pytest.mark.article("S-62")
-@pytest.mark.article("G-19")
+@pytest.mark.article("S-62", "refused")
+@pytest.mark.article("G-19", "refused")
 @pytest.mark.parametrize("purpose", [Purpose.RECOVERY_CHOOSE, Purpose.RECOVERY_CONTINUE, Purpose.RECOVERY_DELETE])
 def test_work_account_is_refused_as_recovery_account_at_begin(
     alice: Visitor, roles: Roles, rf: Any, purpose: Purpose
@@ -161,7 +161,7 @@ def test_eleventh_begin_in_ten_minutes_waits(alice: Visitor, bob: Visitor, roles
 # -- Back, and proven -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("G-22")
+@pytest.mark.article("G-22", "allowed")
 @pytest.mark.parametrize("role", list(Role))
 def test_honest_ceremony_is_proven_and_changes_nothing_else(alice: Visitor, roles: Roles, role: Role) -> None:
     asked(bob_too := alice, role, of_role(role))  # A first one that is never finished holds nothing up.
@@ -194,6 +194,7 @@ def test_hook_switched_off_would_sign_out_or_make_something(
     assert newest(alice.user).state == "pending"
 
 
+@pytest.mark.article("G-22", "refused")
 @pytest.mark.parametrize("process", ["login", "connect", "redirect"])
 def test_proof_app_signs_in_links_and_makes_nobody(alice: Visitor, roles: Roles, process: str) -> None:
     """A state as allauth's own button would have made it, and one that only an address asked for."""
@@ -361,7 +362,7 @@ def test_former_issuer_of_another_role_is_nobody_s_here(alice: Visitor, roles: R
     assert proof.reason == "other_identity"
 
 
-@pytest.mark.article("S-62")
+@pytest.mark.article("S-62", "refused")
 @pytest.mark.parametrize("tenant", [TENANT, OTHER_TENANT])
 def test_work_account_at_microsoft_is_told_apart(alice: Visitor, roles: Roles, tenant: str) -> None:
     roles.microsoft.next("token", claims={"iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "tid": tenant})

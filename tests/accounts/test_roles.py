@@ -25,7 +25,7 @@ def every(settings: Any) -> None:
 @pytest.mark.article("S-11")
 @pytest.mark.article("S-10")
 @pytest.mark.article("G-04")
-@pytest.mark.article("G-06")
+@pytest.mark.article("G-06", "allowed")
 @pytest.mark.parametrize(
     ("device_type", "at", "recovery", "restore"),
     [
@@ -53,7 +53,7 @@ def test_date_is_a_setting(every: None, settings: Any) -> None:
     assert roles.role_of("ios", datetime(2030, 1, 1, tzinfo=UTC)) is A
 
 
-@pytest.mark.article("S-62")
+@pytest.mark.article("S-62", "refused")
 def test_work_accounts_keep_no_backup(every: None) -> None:
     types = ("android", "ios", "computer")
 

@@ -129,13 +129,14 @@ def walk(new_context: Callable[..., BrowserContext], sign_in: SignIn, provider: 
     return begun
 
 
+@pytest.mark.article("S-10", "allowed")
 @pytest.mark.article("S-19")
 @pytest.mark.article("S-22")
 @pytest.mark.article("S-26")
 @pytest.mark.article("S-29")
 @pytest.mark.article("S-47")
 @pytest.mark.article("S-48")
-@pytest.mark.article("S-49")
+@pytest.mark.article("S-49", "allowed")
 @pytest.mark.parametrize("protection", Protection)
 @pytest.mark.parametrize("type", DeviceType.values)
 def test_on_changed_off_undone_ended_and_on_again_with_another_account(
@@ -245,7 +246,7 @@ def test_cancelled_at_the_provider_and_backed_up_in_four_actions(walk: Callable[
 _WAYS: tuple[tuple[Any, str], ...] = (("button", "Continue"), ("link", "Change account"))
 
 
-@pytest.mark.article("S-49")
+@pytest.mark.article("S-49", "refused")
 @pytest.mark.parametrize("type", ["android"])
 def test_another_person_than_the_one_of_continue_is_named_and_refused(walk: Callable[[str], Walk], type: str) -> None:
     alice = walk(type)

@@ -83,7 +83,7 @@ def test_keys_are_shown_and_the_last_one_is_removed_knowingly(phone: Page, alice
     assert list(KeySlot.objects.values_list("kind", flat=True)) == [SlotKind.BROWSER]
 
 
-@pytest.mark.article("G-34")
+@pytest.mark.article("G-34", "allowed")
 def test_own_second_factor_is_added_once_its_recovery_codes_are_saved(phone: Page, alice_phone: Visitor) -> None:
     page, address = phone, reverse("mfa_activate_totp")
     alice_phone.client.get(address)

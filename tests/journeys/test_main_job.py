@@ -34,7 +34,7 @@ def mailed_code() -> str:
     return found[1]
 
 
-@pytest.mark.article("G-25")
+@pytest.mark.article("G-25", "allowed")
 @pytest.mark.article("S-18")
 def test_new_person_reads_a_code_that_the_site_accepts(
     new_context: Callable[..., BrowserContext], tmp_path: Path

@@ -234,7 +234,7 @@ def test_words_forgotten_passkey_there_and_database_gone(
     new.lists("GitHub", "Nordbank", "Contoso")
 
 
-@pytest.mark.article("S-08")
+@pytest.mark.article("S-08", "refused")
 def test_wrong_type_of_phone_is_told_which_it_needs(at: Callable[..., At], provider: Provider) -> None:
     lost(provider)
     new = at("alice.new@example.org", "Firefox on Linux", "computer")

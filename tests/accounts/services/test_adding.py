@@ -236,7 +236,7 @@ def fill(visitor: Visitor, count: int, **fields: str) -> None:
     vaults.change(visitor.vault, lambda a: a.add_many(entries), tag=Tag.ENTRY_ADDED, at=timezone.now())
 
 
-@pytest.mark.article("G-30")
+@pytest.mark.article("G-30", "refused")
 def test_what_does_not_fit_is_refused_whole_with_the_figures(alice_phone: Visitor) -> None:
     fill(alice_phone, 1995)
     links = [f"otpauth://totp/new{number}?secret={KEY}" for number in range(12)]

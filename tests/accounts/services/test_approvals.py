@@ -65,7 +65,7 @@ def told(tag: Tag) -> list[tuple[str, object]]:
 # -- The way it goes --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("G-26")
+@pytest.mark.article("G-26", "allowed")
 @pytest.mark.row("T41")
 def test_right_letters_open_the_list_in_the_browser_that_asked(alice_phone: Visitor) -> None:
     create_entry(on=alice_phone, name="a")
@@ -153,7 +153,7 @@ def test_page_is_told_until_when_the_last_of_several_requests_waits(alice_phone:
 # -- No ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("G-26")
+@pytest.mark.article("G-26", "refused")
 @pytest.mark.row("T41")
 def test_other_letters_leave_it_waiting_and_the_third_time_ends_it(alice_phone: Visitor) -> None:
     at = timezone.now()
@@ -187,7 +187,7 @@ def test_right_letters_after_two_wrong_ones_are_right(alice_phone: Visitor) -> N
     assert approvals.finish(again(asked), at=at) == asked.device
 
 
-@pytest.mark.article("G-26")
+@pytest.mark.article("G-26", "refused")
 @pytest.mark.row("T41")
 def test_refused_request_is_over_for_both(alice_phone: Visitor) -> None:
     at = timezone.now()
@@ -511,7 +511,7 @@ def test_neither_letters_nor_keys_lie_in_the_database(alice_phone: Visitor) -> N
 # -- How often, how long ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("G-26")
+@pytest.mark.article("G-26", "refused")
 def test_sixth_request_within_an_hour_is_refused_with_its_time(alice_phone: Visitor) -> None:
     at = timezone.now()
     before = None

@@ -92,6 +92,7 @@ def test_row_holds_no_key_that_opens_the_list(alice_phone: Visitor) -> None:
     assert len(bytes(slot.wrapped)) == 48
 
 
+@pytest.mark.article("G-31", "refused")
 def test_removal_is_refused_at_once_and_ends_the_sessions_of_that_device(alice_phone: Visitor) -> None:
     create_entry(on=alice_phone)
     laptop = factories.at_another_browser(alice_phone)
@@ -105,7 +106,7 @@ def test_removal_is_refused_at_once_and_ends_the_sessions_of_that_device(alice_p
     assert UserSession.objects.count() == 1
 
 
-@pytest.mark.article("G-31")
+@pytest.mark.article("G-31", "allowed")
 def test_removed_device_comes_back_within_a_day_and_is_shredded_after(alice_phone: Visitor) -> None:
     entry = create_entry(on=alice_phone)
     at = timezone.now()

@@ -301,7 +301,7 @@ def test_undo_of_a_state_no_longer_kept_is_refused(alice_phone: Visitor) -> None
 # -- The cap ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("G-30")
+@pytest.mark.article("G-30", "allowed")
 def test_list_takes_2000_accounts_trash_included_and_not_one_more(alice_phone: Visitor) -> None:
     entries = tuple(an_entry(name=f"{number}") for number in range(MAX_ENTRIES))
     vaults.change(alice_phone.vault, lambda a: a.add_many(entries), tag=Tag.ENTRY_ADDED, at=timezone.now())

@@ -187,7 +187,7 @@ def test_the_two_that_are_asked_differ_from_draw_to_draw(alice_phone: Visitor) -
 
 
 @pytest.mark.row("T41")
-@pytest.mark.article("G-26")
+@pytest.mark.article("G-26", "allowed")
 def test_right_words_make_a_device_that_sees_the_list_and_cost_no_try(alice_phone: Visitor) -> None:
     create_entry(on=alice_phone, name="a")
     slot = made_for(alice_phone)

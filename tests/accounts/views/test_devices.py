@@ -54,7 +54,7 @@ def test_set_up_with_nonsense_sets_up_nothing(alice: Visitor, form: dict[str, st
     assert [Device.objects.count(), Vault.objects.count()] == [0, 0]
 
 
-@pytest.mark.article("G-25")
+@pytest.mark.article("G-25", "refused")
 def test_missing_cookie_enrols_nothing_and_a_second_list_is_an_act_of_its_own(
     alice_phone: Visitor, alice_elsewhere: Visitor
 ) -> None:

@@ -72,7 +72,7 @@ def test_own_factor_is_known_by_its_key_whatever_its_name(alice_phone: Visitor) 
     assert len(recovery_codes(alice_phone)) == 10
 
 
-@pytest.mark.article("G-34")
+@pytest.mark.article("G-34", "refused")
 def test_finish_needs_the_tick_and_the_draft_is_kept(alice_phone: Visitor) -> None:
     page = held(alice_phone, link(turn_on(alice_phone)))
     form = {"issuer": "Authweb", "name": "mine"}

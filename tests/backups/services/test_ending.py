@@ -29,7 +29,7 @@ GRACE = timedelta(hours=24)
 OTHER = "alice.other@icloud.example"
 
 
-@pytest.mark.article("G-01")
+@pytest.mark.article("G-01", "refused")
 @pytest.mark.article("S-47")
 def test_off_deletes_all_of_it_after_a_day_and_not_before(alice_phone: Visitor) -> None:
     factories.create_entry(on=alice_phone)
@@ -58,7 +58,7 @@ def test_waiting_bytes_go_too(alice_phone: Visitor, faulty: type[FaultyStore]) -
     assert (sent, Generation.objects.count(), support.stored()) == (0, 0, [])
 
 
-@pytest.mark.article("G-01")
+@pytest.mark.article("G-01", "allowed")
 def test_undo_within_the_day_goes_on_with_what_changed_meanwhile(alice_phone: Visitor) -> None:
     backup, at = turn_on(alice_phone), timezone.now()
     ending.off(backup, device=alice_phone.device, at=at)

@@ -313,6 +313,7 @@ def test_somebody_else_s_and_none_at_all_are_the_same(bob: Visitor) -> None:
             opening.hold(mallory.vault, proof_of(mallory, who=stranger), asked, Opener(), at=timezone.now())
 
 
+@pytest.mark.article("G-22", "refused")
 @pytest.mark.row("T22")
 @pytest.mark.parametrize("case", ["expired", "used", "of another list", "for another purpose", "none"])
 def test_proof_serves_once_for_this_list_and_five_minutes(case: str, bob: Visitor) -> None:
@@ -420,7 +421,7 @@ def test_one_that_is_being_deleted_is_said_to_be_and_one_that_is_gone_is_not_the
 # -- Guards -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("G-28")
+@pytest.mark.article("G-28", "refused")
 @pytest.mark.row("A31")
 def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_over_it() -> None:
     old, new, _ = lost_and_new()
@@ -443,6 +444,7 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
     assert len(fates.preview(last.vault, draft, at=timezone.now()).rows) == 3
 
 
+@pytest.mark.article("G-28", "allowed")
 def test_restore_stands_and_counts_and_the_others_are_told_though_a_mail_cannot_be_written() -> None:
     _, new, _ = lost_and_new()
     draft, vault = held(new), new.vault

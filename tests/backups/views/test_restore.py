@@ -119,6 +119,7 @@ def past_checklist(answer: HttpResponse) -> HttpResponse:
 # -- The walk ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.article("S-08", "allowed")
 @pytest.mark.article("S-04")
 @pytest.mark.article("S-07")
 @pytest.mark.article("G-08")
@@ -418,7 +419,7 @@ def test_wrong_account_is_named_and_which_it_could_be_of_one_s_own_alone(old: Vi
     assert "a…@outlook.example" not in "".join(text(page) for page in pages)
 
 
-@pytest.mark.article("S-08")
+@pytest.mark.article("S-08", "refused")
 @pytest.mark.row("T22")
 def test_wrong_type_of_device_is_named_with_its_number_and_no_forged_name_opens_it(old: Visitor) -> None:
     factories.backed_up(old)

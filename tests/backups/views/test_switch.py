@@ -103,7 +103,7 @@ def test_page_of_the_account_says_what_is_carried_and_what_to_know(android: Visi
 @pytest.mark.article("S-11")
 @pytest.mark.article("S-27")
 @pytest.mark.article("S-62")
-@pytest.mark.article("G-06")
+@pytest.mark.article("G-06", "refused")
 @pytest.mark.parametrize("at", [BEFORE, SINCE])
 @pytest.mark.parametrize(
     ("type", "before", "since"),
@@ -125,6 +125,8 @@ def test_provider_follows_type_and_date_and_work_is_never_offered(
     assert (refused.status_code, refused.headers["Location"]) == (303, ON)
 
 
+@pytest.mark.article("G-19", "allowed")
+@pytest.mark.article("S-62", "allowed")
 @pytest.mark.article("S-20")
 @pytest.mark.article("S-22")
 @pytest.mark.article("S-29")
@@ -229,8 +231,8 @@ def test_iphone_walks_through_its_switches_first(alice_phone: Visitor) -> None:
     assert "The iPhone itself is then not backed up; this backup is." in steps[1]
 
 
-@pytest.mark.article("S-09")
-@pytest.mark.article("S-10")
+@pytest.mark.article("S-09", "refused")
+@pytest.mark.article("S-10", "refused")
 def test_open_question_is_answered_by_an_error_at_it_and_keychain_by_on_alone(alice_phone: Visitor) -> None:
     unanswered = alice_phone.client.post(IPHONE, {"icloud_backup": "on"})
     unseen = alice_phone.client.post(IPHONE, WALKED | {"keychain": "unseen"})
@@ -242,6 +244,7 @@ def test_open_question_is_answered_by_an_error_at_it_and_keychain_by_on_alone(al
     assert rows() == (0, 0)
 
 
+@pytest.mark.article("S-09", "allowed")
 @pytest.mark.article("S-17")
 @pytest.mark.article("G-05")
 def test_answers_are_kept_with_their_date_and_still_there_on_return(alice_phone: Visitor) -> None:

@@ -85,7 +85,7 @@ def test_switch_names_by_the_persons_own_what_stops_before_anything_does(alice_p
     assert crawler.changed(before, crawler.rows()) == []
 
 
-@pytest.mark.article("S-58")
+@pytest.mark.article("S-58", "refused")
 @pytest.mark.parametrize("has_password", [True, False])
 def test_passkeys_go_off_unless_nothing_else_signs_the_person_in(alice: Visitor, has_password: bool) -> None:
     passkey(alice.user, "Phone")

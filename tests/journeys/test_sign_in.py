@@ -94,7 +94,7 @@ def test_passkey_signs_up_and_in_and_no_second_factor_is_asked(page: Page, live:
     assert [key.wrap().is_passwordless for key in Authenticator.objects.filter(user=user)] == [True]
 
 
-@pytest.mark.article("S-58")
+@pytest.mark.article("S-58", "allowed")
 def test_passkey_is_added_renamed_not_accepted_and_accepted_again(page: Page, live: str, authenticator: str) -> None:
     factories.create_user("alice@example.org")
     page.goto(f"{reverse('account_login')}?next={WAYS}")

@@ -80,7 +80,7 @@ def every_way(visitor: Visitor, name: str, at: datetime) -> dict[str, list[str]]
     }
 
 
-@pytest.mark.article("S-61")
+@pytest.mark.article("S-61", "refused")
 @pytest.mark.parametrize(
     ("name", "at", "said"),
     [
@@ -102,7 +102,7 @@ def test_code_for_a_blocked_domain_is_refused_on_every_way_in_from_its_day_on(
     assert found == dict.fromkeys(found, said)
 
 
-@pytest.mark.article("S-61")
+@pytest.mark.article("S-61", "allowed")
 def test_account_added_by_sign_in_has_no_code_and_is_taken(alice_phone: Visitor) -> None:
     factories.block("contoso.com", DAY)
     who = factories.person("alice@contoso.com", Role.ENTRA)

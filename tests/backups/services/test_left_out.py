@@ -144,7 +144,7 @@ def held(visitor: Visitor, *entries: object) -> Draft:
     return vaults.hold(visitor.vault, document, kind=Draft.Kind.RESTORE, at=timezone.now())
 
 
-@pytest.mark.article("S-61")
+@pytest.mark.article("S-61", "refused")
 def test_old_backup_does_not_bring_a_blocked_account_back(alice_phone: Visitor) -> None:
     factories.block("contoso.com", timezone.now().date() + DAY)
     blocked = an_entry(issuer="VPN", name="ALICE@Contoso.com")

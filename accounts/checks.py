@@ -42,7 +42,7 @@ def every_fault_of_a_domain_has_a_sentence(**_: object) -> list[checks.CheckMess
     return [
         checks.Error(f"No sentence for a domain that is {fault}.", hint=f"Fault.{fault.name}: …,", id="accounts.E012")
         for fault in Fault
-        if fault not in FAULTS or fault.value not in WORDS["reason"]
+        if fault not in FAULTS or fault.value not in WORDS["fault"]
     ]
 
 

@@ -120,7 +120,11 @@ def _left_out(
             % {"count": more}
         )
     elif more < 0 and backup.saved_at is not None:
-        sentence = _("The saved state of %(time)s still holds them. A restore does not bring them back.")
+        sentence = ngettext(
+            "The saved state of %(time)s still holds it. A restore does not bring it back.",
+            "The saved state of %(time)s still holds them. A restore does not bring them back.",
+            -more,
+        )
         texts.append(sentence % {"time": say.short(backup.saved_at)})
     return tuple(texts), (Step.BACK_UP,) if more > 0 else ()
 

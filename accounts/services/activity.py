@@ -204,7 +204,7 @@ TAGS: Mapping[Tag, Line] = {
     Tag.DOMAIN_BLOCKED: Line(_("You block codes for %(domain)s from %(day)s on."), "list"),
     Tag.DOMAIN_CHANGED: Line(_("You changed a rule: codes for %(domain)s are blocked from %(day)s on."), "list"),
     Tag.DOMAIN_FREED: Line(_("You no longer block codes for %(domain)s."), "list"),
-    Tag.DOMAIN_REFUSED: Line(_("A rule that blocks a domain was not taken: %(reason)s."), "list"),
+    Tag.DOMAIN_REFUSED: Line(_("A rule that blocks a domain was not taken: %(fault)s."), "list"),
     Tag.MEMBER_BLOCKED: Line(_("Codes for %(domain)s may not be kept here from %(day)s on."), "list", shown=True),
     Tag.MEMBER_FREED: Line(_("Codes for %(domain)s may be kept here again."), "list", shown=True),
     Tag.PERSON_INVITED: Line(_("An invitation was used."), "sign_in"),
@@ -276,7 +276,8 @@ WORDS: Mapping[str, Mapping[str, str | Promise]] = {
         "stale": _("not a new sign-in"),
         "other_identity": _("another account"),
         "work_account": _("a work or school account"),
-        # Of a rule that blocks a domain.
+    },
+    "fault": {  # Of a rule that blocks a domain.
         "empty": _("there was no domain"),
         "address": _("an address of a page is no domain"),
         "at": _("an e-mail address is no domain"),
@@ -389,7 +390,7 @@ def done_on(event: Event) -> str:
 
 
 _NO_FACTS: Mapping[str, Any] = {
-    **dict.fromkeys(("device", "former", "asked", "name", "day", "account", "role", "reason", "domain"), ""),
+    **dict.fromkeys(("device", "former", "asked", "name", "day", "account", "role", "reason", "domain", "fault"), ""),
     "count": 1,
     "all": 0,
 }

@@ -158,7 +158,7 @@ def lift(rule: BlockedDomain, *, by: User, at: datetime) -> None:
 
 def refuse(fault: str, *, by: User, at: datetime) -> None:
     """What was typed made no rule, and why: a line of activity, without what was typed."""
-    activity.record(Tag.DOMAIN_REFUSED, user=by, at=at, facts={"reason": fault})
+    activity.record(Tag.DOMAIN_REFUSED, user=by, at=at, facts={"fault": fault})
 
 
 def _tell(rule: BlockedDomain, tag: Tag, facts: Mapping[str, str], *, by: User, at: datetime) -> None:

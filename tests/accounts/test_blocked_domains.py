@@ -54,7 +54,7 @@ def says(answer: HttpResponse) -> str:
 
 
 def reasons(visitor: Visitor) -> list[str]:
-    return list(visitor.user.events.filter(tag=Tag.DOMAIN_REFUSED).values_list("facts__reason", flat=True))
+    return list(visitor.user.events.filter(tag=Tag.DOMAIN_REFUSED).values_list("facts__fault", flat=True))
 
 
 def rules() -> list[tuple[str, date]]:

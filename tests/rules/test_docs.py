@@ -180,6 +180,8 @@ def test_activity_in_the_document_is_the_table() -> None:
         "role": "microsoft",
         "reason": "cancelled",
         "account": "a…@outlook.com",
+        "domain": "contoso.com",
+        "fault": "wildcard",
     }
 
     assert rows_of((ROOT / "docs/activity.md").read_text()) == [

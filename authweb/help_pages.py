@@ -64,7 +64,7 @@ TOPICS: tuple[Topic, ...] = (
         _("Back up your accounts"),
         _("With Cloud Backup a lost phone or a new device does not cost you your accounts. Step by step."),
         _("backup, cloud backup, turn on, switch on, save, copy, iCloud, Microsoft, recovery account, Keychain"),
-        ("what-is-backed-up", "delete-or-change", "restore", *_EVERY),
+        ("what-is-backed-up", "delete-or-change", "something-went-wrong", "restore", *_EVERY),
         ("S-01", "S-03", "S-06", "S-07", "S-23", "G-02"),
     ),
     Topic(

@@ -123,7 +123,7 @@ def not_the_last(view: View) -> View:
     """Guard: after a fresh sign-in a passkey is removed, unless it is the last way in; the page learns what stops."""
 
     @wraps(view)
-    def checked(request: HttpRequest, *args: Any, pk: int, **kwargs: Any) -> HttpResponseBase:
+    def checked(request: UserRequest, *args: Any, pk: int, **kwargs: Any) -> HttpResponseBase:
         key = Authenticator.objects.filter(user=request.user, type=Authenticator.Type.WEBAUTHN, pk=pk).first()
         if key is None:
             raise Http404
@@ -141,7 +141,7 @@ def while_accepted(view: View) -> View:
     """Guard: after a fresh sign-in a passkey is added, where those of this person are accepted."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def guarded(request: UserRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.user.passkeys_off:
             said(request, _("Your passkeys are not accepted here. Accept them again first."), error=True)
             return go(request, _HERE)

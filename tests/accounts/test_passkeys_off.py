@@ -48,8 +48,9 @@ def test_page_tells_under_important_to_keep_the_provider_of_passkeys_on(alice: V
     said = words_of(alice.client.get(WAYS))
 
     assert (
-        " Important If you have passkeys for your Microsoft account, keep the authenticator that holds them switched on"
-        " as passkey provider in the settings of your device. Switched off there, those passkeys stop working. " in said
+        " Important. If you have passkeys for your Microsoft account, keep the authenticator that holds them switched"
+        " on as passkey provider in the settings of your device. Switched off there, those passkeys stop working. "
+        in said
     )
 
 

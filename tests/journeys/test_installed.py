@@ -30,9 +30,13 @@ async () => {
   return found;
 }
 """
-_SHELL = [r"/offline/", r"/offline/de/", r"/offline/en/"] + [
-    rf"/static/{name}\.[0-9a-f]{{12}}\.{ending}"
-    for name, ending in (("css/base", "css"), ("css/variables", "css"), ("icons/icon", "svg"))
+_SHELL = [
+    "/offline/",
+    "/offline/de/",
+    "/offline/en/",
+    "/static/css/base.….css",
+    "/static/css/variables.….css",
+    "/static/icons/icon.….svg",
 ]
 
 
@@ -85,9 +89,7 @@ def test_app_is_installable_keeps_no_code_and_tells_that_there_is_no_connection(
         assert [told["faults"], told["hindered"]] == [[], []]
         shortcuts = ["/accounts/", "/accounts/add/", "/backups/restore/"]
         assert [one["url"] for one in told["manifest"]["shortcuts"]] == shortcuts
-        assert [bool(re.fullmatch(wanted, place)) for wanted, place in zip(_SHELL, sorted(shell), strict=True)] == [
-            True
-        ] * len(_SHELL)
+        assert sorted(re.sub(r"\.[0-9a-f]{12}\.", ".….", place) for place in shell) == _SHELL
         assert ([len(codes), len(issuers)], told_of_nothing) == ([4, 4], [])
         assert (drawn, urlsplit(again).path) == ("10px", "/accounts/")
         assert there == ["/accounts/add/", 0, len(_SHELL)]

@@ -147,7 +147,7 @@ def switch_passkeys_off(page: Page) -> None:
     page.get_by_role("switch", name="Accept passkeys").click()
     expect(page.get_by_role("heading", name="Stop accepting your passkeys?")).to_be_visible()
     expect(page.get_by_text("'My key' no longer signs you in.")).to_be_visible()
-    page.get_by_role("button", name="Stop accepting passkeys").click()
+    page.get_by_role("button", name="Stop accepting").click()
     expect(page.get_by_role("switch", name="Accept passkeys", checked=False)).to_be_visible()
 
 

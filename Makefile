@@ -21,7 +21,7 @@ AS_PRODUCTION := env -u DEBUG -u DEMO -u DATABASE_URL SITE_URL=https://auth.exam
 	BACKUP_S3_SECRET_ACCESS_KEY=of-a-check-alone \
 	ROLE_MICROSOFT_CLIENT_ID=of-a-check ROLE_MICROSOFT_CLIENT_SECRET=of-a-check
 
-.PHONY: run test test-long test-postgres article check bench serve lock messages sizes browser
+.PHONY: run test test-long test-postgres article check bench audit serve lock messages sizes browser
 
 # -- Use --------------------------------------------------------------------------------------------------------------
 
@@ -79,6 +79,11 @@ check: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
 	$(PY) -m tests.bench
+
+# axe at every page in its long form, Lighthouse at four pages of production. That one needs Node and npm.
+audit: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers
+	@$(PY) -m tests.audit
 
 # -- Keep -------------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 from django.db.models import Count, Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -50,8 +53,26 @@ class ReadOnly(Shown):
         return False
 
 
+class Ticked:
+    """Of several some are ticked: Django's two lists side by side have labels that no screen reader says."""
+
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, *args: Any, **named: Any) -> Any:
+        """One box each."""
+        return super().formfield_for_manytomany(*args, **named, widget=forms.CheckboxSelectMultiple)  # type: ignore[misc]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class Groups(Ticked, GroupAdmin):  # type: ignore[misc]
+    """Who may do what here, as a group."""
+
+
 @admin.register(User)
-class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
+class UserAdmin(Ticked, Shown, admin.ModelAdmin):  # type: ignore[type-arg,misc]
     """A person: whether they may sign in, and into here."""
 
     list_display = ("email", "is_active", "is_staff", "date_joined", "device_count", "deletes_at")
@@ -70,7 +91,6 @@ class UserAdmin(Shown, admin.ModelAdmin):  # type: ignore[type-arg]
         "deletes_at",
     )
     readonly_fields = ("email", "date_joined", "last_login", "deletes_at")
-    filter_horizontal = ("groups",)
     actions = ("delete_people", "keep_people")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from django.core.management import get_commands
 
 from accounts.services import activity
@@ -160,6 +161,7 @@ def test_files_and_tests_that_do_not_exist_are_found() -> None:
     assert missing_tests(text) == ["tests/rules/test_docs.py::test_nothing", "tests/nowhere.py::test_that"]
 
 
+@pytest.mark.row("A40")
 def test_threats_name_the_tests_that_show_them() -> None:
     assert len(TEST.findall((ROOT / "docs/threat-model.md").read_text())) > 20
 

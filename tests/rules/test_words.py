@@ -28,6 +28,7 @@ def unkind(sentence: str) -> list[str]:
     return [found[0] for found in UNKIND.finditer(sentence)]
 
 
+@pytest.mark.row("A40")
 def test_no_slogan_stands_where_people_read() -> None:
     places = [*tree.files("templates", "static", "locale"), *tree.documents(), *tree.modules()]
 

@@ -259,6 +259,7 @@ NOTHING_STORED = (
 )
 
 
+@pytest.mark.row("A40")
 @pytest.mark.article("G-15")
 def test_sentence_of_the_list_stands_only_while_no_state_is_open_to_the_operator(android: Visitor) -> None:
     keys = reverse("accounts:keys")

@@ -102,8 +102,8 @@ def _left_out(
     now = Counter(blocking.held(vault.opened.entries, blocking.met_by(vault), at=at).values())
     texts = [
         ngettext(
-            "%(count)d account is not backed up: blocked for %(domain)s since %(day)s.",
-            "%(count)d accounts are not backed up: blocked for %(domain)s since %(day)s.",
+            "%(count)d account is no longer backed up: blocked for %(domain)s since %(day)s.",
+            "%(count)d accounts are no longer backed up: blocked for %(domain)s since %(day)s.",
             count,
         )
         % {"count": count, "domain": block.readable, "day": day_of(block.from_date)}

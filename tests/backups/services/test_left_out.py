@@ -66,7 +66,7 @@ def test_new_saved_states_lack_a_blocked_account_from_the_day_on(alice_phone: Vi
     assert after == ["alice", "alice@it.contoso.com"]
     backed_up.refresh_from_db()
     assert (backed_up.count, backed_up.left_out, backed_up.shrunk_from) == (2, 2, None)
-    assert "2 of 4 accounts 2 accounts are not backed up: blocked for contoso.com since " in card
+    assert "2 of 4 accounts 2 accounts are no longer backed up: blocked for contoso.com since " in card
     assert "2 of 4, " in chip
     assert [entry.name for entry in alice_phone.entries] == before
 

@@ -55,7 +55,7 @@ class NotMade(Exception):
 def on_changed(sender: Any, *, vault: Vault, before: AccountList, after: AccountList, at: datetime, **_: Any) -> None:
     """A list was changed: where it is backed up, the new state is made now and kept once the change is committed."""
     # The backup's row before those of its saved states, here and in `keeping`: so none waits for another in a circle.
-    rows = Backup.objects.select_for_update(of=("self",)).select_related("recovery_account")
+    rows = Backup.objects.select_for_update(of=("self",)).select_related("recovery_account", "user")
     backup = rows.filter(vault=vault).first()
     if backup is None or not backup.is_on:
         return

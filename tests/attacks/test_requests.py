@@ -20,6 +20,8 @@ from tests.factories import Visitor
 ENTRANCES = {
     "welcome",
     "healthz",
+    "help",
+    "help-page",
     "account_login",
     "account_signup",
     "account_signup_by_passkey",

@@ -45,7 +45,7 @@ def test_no_colour_stands_outside_the_variables(sheet: str) -> None:
 
 
 def test_every_variable_in_use_is_set_and_every_one_set_is_used() -> None:
-    everything = "".join((CSS / sheet).read_text() for sheet in (*SHEETS, "restore.css", "admin.css"))
+    everything = "".join((CSS / sheet).read_text() for sheet in (*SHEETS, "restore.css", "help.css", "admin.css"))
     used = set(re.findall(r"var\(--([\w-]+)\)", everything))
     known = set(re.findall(r"--([\w-]+):", VARIABLES))
     of_django = set(re.findall(r"--([\w-]+):", (CSS / "admin.css").read_text()))

@@ -21,7 +21,7 @@ AS_PRODUCTION := env -u DEBUG -u DEMO -u DATABASE_URL SITE_URL=https://auth.exam
 	BACKUP_S3_SECRET_ACCESS_KEY=of-a-check-alone \
 	ROLE_MICROSOFT_CLIENT_ID=of-a-check ROLE_MICROSOFT_CLIENT_SECRET=of-a-check
 
-.PHONY: run test test-long test-postgres article check bench audit serve lock messages sizes browser
+.PHONY: run test test-long test-postgres article check bench audit serve lock messages screenshots sizes browser
 
 # -- Use --------------------------------------------------------------------------------------------------------------
 
@@ -98,6 +98,11 @@ lock: $(VENV)/test.stamp
 # Catalogues: what the sources say into locale/, and from there into what the server reads. Needs no gettext.
 messages: $(VENV)/run.stamp
 	@$(AS_DEMO) $(PY) manage.py catalogues
+
+# The pictures of README and of the help, at an hour that is always the same.
+screenshots: $(VENV)/test.stamp
+	@$(PY) -m tests.browsers
+	@$(PY) -m tests.screenshots
 
 sizes:
 	@git ls-files '*.py' '*.js' '*.css' '*.html' | xargs wc -l | sort -rn | head -40

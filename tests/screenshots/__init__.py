@@ -1,0 +1,1 @@
+"""`make screenshots`: which pictures there are stands in `pictures.py`."""

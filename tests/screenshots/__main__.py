@@ -112,6 +112,11 @@ def seen(browser: Browser, site: str, shot: Shot) -> bytes:
         # No second passes. Playwright's own clock hides when the page came, by which ours is set.
         page.add_init_script(f"Date.now = () => {AT.timestamp() * 1000}; window.setTimeout = () => 0;")
         page.goto(address)
+        for name, value in shot.typed.items():
+            page.locator(f'[name="{name}"]').fill(value)
+        if shot.typed:
+            page.locator("input[type=submit]").first.click()
+            page.wait_for_load_state()
         place: Any = page.locator(shot.part) if shot.part else page
         data: bytes = place.screenshot(animations="disabled", caret="hide")
         context.close()

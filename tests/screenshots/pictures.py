@@ -6,7 +6,7 @@ A further one is a line in PICTURES, and a function where nobody stands there ye
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.http import HttpResponse
@@ -28,11 +28,15 @@ MOST = 60_000  # Bytes of one picture.
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """A page as somebody sees it: by their cookies, in a window of this size; all of it, or what a selector names."""
+    """A page as somebody sees it: by their cookies, in a window of this size; all of it, or what a selector names.
+
+    With `typed`, the page that comes when these fields of its form were filled and sent.
+    """
 
     scene: Callable[[], tuple[Visitor, str]]
     size: tuple[int, int] = PHONE
     part: str = ""
+    typed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,20 @@ def adding() -> tuple[Visitor, str]:
     return somebody(), reverse("accounts:add")
 
 
+def blocking() -> tuple[Visitor, str]:
+    """Where an administrator blocks a domain at which three people have an address."""
+    desk = factories.enrolled("admin@example.org", name="Desk", type="computer", is_staff=True, is_superuser=True)
+    for name in ("alice", "bob", "carol"):
+        factories.enrolled(f"{name}@contoso.com", name="Pixel 9", type="android")
+    return desk, reverse("admin:accounts_blockeddomain_add")
+
+
+RULE = {
+    "domain": "contoso.com",
+    "from_date": "2026-06-01",
+    "reason": "Codes of our organisation stay on our own devices.",
+    "contact": "it@contoso.com",
+}
 HELP = Path("static/help")
 PICTURES = (
     Picture(
@@ -117,4 +135,6 @@ PICTURES = (
     Picture(HELP / "restore-preview.png", {"": Shot(restore_preview)}),
     Picture(HELP / "add-account.png", {"": Shot(adding, (360, 610))}),
     Picture(HELP / "install.png", {}, frame="home"),
+    Picture(HELP / "block-totp.png", {"": Shot(blocking, (760, 640))}),
+    Picture(HELP / "block-totp-preview.png", {"": Shot(blocking, (760, 450), typed=RULE)}),
 )

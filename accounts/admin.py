@@ -90,7 +90,8 @@ class UserAdmin(Ticked, Shown, admin.ModelAdmin):  # type: ignore[type-arg,misc]
         "last_login",
         "deletes_at",
     )
-    readonly_fields = ("email", "date_joined", "last_login", "deletes_at")
+    # Whether passkeys are accepted is for the person to say, who is asked for a fresh sign-in and told what stops.
+    readonly_fields = ("email", "passkeys_off", "date_joined", "last_login", "deletes_at")
     actions = ("delete_people", "keep_people")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

@@ -207,10 +207,12 @@ class Preferences:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer in them."""
         user = request.user if request.COOKIES.get(settings.SESSION_COOKIE_NAME) else None
-        language = getattr(user, "language", "")
-        if language not in _languages():
-            chosen, accepted = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME), request.META.get(_ACCEPTED)
-            language = _of_browser(chosen, accepted)
+        is_known = user is not None and user.is_authenticated
+        chosen, remembered = getattr(user, "language", ""), request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME)
+        if chosen in _languages():
+            language = chosen
+        else:  # What is remembered may be the choice of somebody else.
+            chosen, language = "", _of_browser(None if is_known else remembered, request.META.get(_ACCEPTED))
         zone = getattr(user, "time_zone", "")
         with translation.override(language, deactivate=True):
             if zone:
@@ -219,16 +221,19 @@ class Preferences:
             else:
                 response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
-        if getattr(user, "language", "") == language and request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME) != language:
-            _remember_language(response, language)
+        if is_known and chosen != (remembered or ""):
+            _remember_language(response, chosen)
         return response
 
 
-def _remember_language(response: HttpResponseBase, language: str) -> None:
-    """The language a person chose, for pages that do not know who reads them: the help, the sign-in."""
+def _remember_language(response: HttpResponseBase, chosen: str) -> None:
+    """The language a person chose, for pages that do not know who reads them: the help, the sign-in. Or none."""
+    if not chosen:
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
+        return
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
-        language,
+        chosen,
         max_age=settings.LANGUAGE_COOKIE_AGE,
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=True,

@@ -131,15 +131,20 @@ class PersonAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
 class GenerationAdmin(ReadOnly, admin.ModelAdmin):  # type: ignore[type-arg]
     """A saved state: when, how large, how many accounts; what is in it stays shut."""
 
-    list_display = ("made_at", "person", "state", "size", "whole", "named", "checked_at", "pinned")
+    list_display = ("made_at", "person", "state", "size", "accounts", "checked_at", "pinned")
     list_filter = ("state", "pinned")
     search_fields = ("recovery_account__user__email",)
     list_select_related = ("recovery_account__user",)
     date_hierarchy = "made_at"
     ordering = ("-made_at",)
     fields: ClassVar[tuple[str, ...]] = (
-        *("made_at", "person", "sequence", "state", "size", "whole", "named", "checked_at", "pinned"),
+        *("made_at", "person", "sequence", "state", "size", "accounts", "checked_at", "pinned"),
     )
+
+    @admin.display(description=_("accounts"))
+    def accounts(self, one: Generation) -> int:
+        """Of the list. How many of them a rule left out would tell who has how many at a domain."""
+        return one.of_list
 
     @admin.display(description=_("user"), ordering="recovery_account__user__email")
     def person(self, one: Generation) -> str:

@@ -20,6 +20,7 @@ from allauth.usersessions.internal.flows.sessions import end_other_sessions
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
@@ -30,6 +31,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import roles
 from accounts.adapter import INVITATION_IN_SESSION
 from accounts.http import UserRequest, View, fresh_sign_in, go, page, prove_by_link, said, signed_in_again_outside
+from accounts.models import User
 from accounts.services import activity, browsers, devices, sign_in
 from accounts.services.activity import Tag
 from accounts.vault.errors import Damaged
@@ -107,6 +109,20 @@ def everywhere_else(view: View) -> View:
     return guarded
 
 
+def one_by_one(view: View) -> View:
+    """Guard: of two that take a way in away at once the second sees what the first left."""
+
+    @wraps(view)
+    def guarded(request: UserRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        with transaction.atomic():
+            User.objects.select_for_update().get(pk=request.user.pk)
+            return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def links(view: View) -> View:
     """Guard: after a fresh sign-in outside accounts are linked and unlinked, where this server knows any provider."""
 
@@ -114,7 +130,7 @@ def links(view: View) -> View:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not sign_in.outside_providers():
             return go(request, _HERE)
-        return fresh_sign_in(view)(request, *args, **kwargs)
+        return fresh_sign_in(one_by_one(view))(request, *args, **kwargs)
 
     return guarded
 
@@ -134,7 +150,7 @@ def not_the_last(view: View) -> View:
         request.key_of_it = request.passkeys.key_of(key)  # type: ignore[attr-defined]
         return view(request, *args, pk=pk, **kwargs)
 
-    return fresh_sign_in(checked)
+    return fresh_sign_in(one_by_one(checked))
 
 
 def while_accepted(view: View) -> View:

@@ -7,10 +7,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
+from accounts.models import User
 from accounts.services import devices
 from tests.factories import Visitor, create_entry
 
@@ -38,6 +40,26 @@ def test_page_is_in_the_language_of_the_browser_where_nobody_chose(db: None, cli
     ]
 
     assert [page.headers["Content-Language"] for page in pages] == ["de", "en", "en"]
+
+
+def test_language_of_one_person_is_not_the_next_ones_and_ends_with_the_choice(
+    alice_phone: Visitor, bob: Visitor
+) -> None:
+    """What a browser remembers is for pages that know nobody: the sign-in after signing out, the help."""
+    asked, page = {"Accept-Language": "en"}, reverse("accounts:settings")
+    User.objects.filter(pk=alice_phone.user.pk).update(language="de")
+    alice_phone.client.get(page)
+    shared = Client()
+    shared.cookies[settings.LANGUAGE_COOKIE_NAME] = alice_phone.client.cookies[settings.LANGUAGE_COOKIE_NAME].value
+
+    nobody = shared.get(reverse("account_login"), headers=asked)
+    bob.client.cookies.update(shared.cookies)
+    bobs = bob.client.get(page, headers=asked)
+    User.objects.filter(pk=alice_phone.user.pk).update(language="")
+    hers = alice_phone.client.get(page, headers=asked)
+
+    assert [answer.headers["Content-Language"] for answer in (nobody, bobs, hers)] == ["de", "en", "en"]
+    assert [answer.cookies[settings.LANGUAGE_COOKIE_NAME].value for answer in (bobs, hers)] == ["", ""]
 
 
 @pytest.mark.parametrize(("chosen", "spoken"), [("de", "en"), ("", "de")])

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from django.core import mail
-from django.test import Client
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Event, KeySlot, SlotKind, User
 from accounts.vault.encoding import b64url
 from accounts.vault.list import Protection
+from accounts.views import sign_in
 from tests import factories
 from tests.attacks import crawler
 from tests.factories import PASSWORD, Visitor, create_entry, create_key
@@ -169,6 +173,31 @@ def test_switch_is_there_for_keys_to_the_list_whatever_the_server_takes(
 
     assert [answer.status_code for answer in every] == [200] * 5
     assert ["Accept passkeys" in words_of(every[0]), "Phone" in words_of(every[0])] == [True, on_server]
+
+
+def test_switch_is_the_persons_alone(alice: Visitor) -> None:
+    """Staff would skip what the person is asked and told: a fresh sign-in, the last way in, a mail."""
+    passkey(alice.user, "Phone")
+    desk = factories.visitor("root@example.org", is_staff=True, is_superuser=True)
+
+    desk.client.post(reverse("admin:accounts_user_change", args=[alice.user.pk]), {"passkeys_off": "on"})
+
+    alice.user.refresh_from_db()
+    assert (alice.user.is_active, alice.user.passkeys_off) == (False, False)  # What else was sent is taken.
+
+
+@pytest.mark.parametrize(("method", "locked"), [("get", False), ("post", True)])
+def test_of_two_that_take_a_way_in_away_one_waits_for_the_other(
+    alice: Visitor, rf: RequestFactory, method: str, locked: bool
+) -> None:
+    """Unlinking and the switch at once would each count on the other's way in."""
+    asked = getattr(rf, method)("/")
+    asked.user = alice.user
+
+    with CaptureQueriesContext(connection) as queries:
+        sign_in.one_by_one(lambda _request: HttpResponse())(asked)
+
+    assert ["accounts_user" in query["sql"] for query in queries if "SELECT" in query["sql"]] == [True] * locked
 
 
 # -- One is removed ---------------------------------------------------------------------------------------------------

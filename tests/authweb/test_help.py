@@ -64,7 +64,7 @@ def test_page_answers_without_a_database_whatever_cookies_come(slug: str) -> Non
 
     assert [(answer.status_code, answer.cookies.output()) for answer in (signed_out, signed_in)] == [(200, "")] * 2
     assert main(signed_out) == main(signed_in)
-    assert "top" in re.findall(r'<header class="(\w+)"', signed_in.content.decode())
+    assert "top" in re.findall(r'<div class="(\w+)"', signed_in.content.decode())
 
 
 def test_search_and_what_is_not_there_answer_without_a_database() -> None:

@@ -43,6 +43,7 @@ from tests.factories import Visitor
 DAY = timedelta(hours=24)
 # Tables that speak of no person.
 OF_NOBODY = {
+    "accounts.BlockedDomain",
     "accounts.KeyCheck",
     "auth.Group",
     "auth.Group_permissions",

@@ -1,4 +1,7 @@
-"""Nobody is kept out: axe-core finds nothing on any page, in light and in dark, on a phone and on a computer."""
+"""Nobody is kept out: axe-core finds nothing on any page, in light and in dark, on a phone and on a computer.
+
+And each control of each page is reached by keyboard alone, and shows that it has the focus.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from accounts.services.identity import Purpose
 from accounts.vault.entry import Kind, Needs, Type
 from accounts.vault.list import Protection
 from backups.services import ending
-from tests import axe, factories
+from tests import axe, factories, keyboard
 from tests.attacks import crawler
 from tests.conftest import Faults
 from tests.factories import Visitor, create_entry
@@ -84,7 +87,7 @@ def found(page: Page, address: str, answer: HttpResponse, *, whole: bool) -> lis
             page.emulate_media(color_scheme=scheme)
             for one in axe.violations(page, colours_alone=scheme == "dark" and not whole):
                 wrong.append(f"{width} {scheme}: {one}")
-    return wrong
+    return wrong + [f"by keyboard {one}" for one in keyboard.faults(page)]
 
 
 # -- Who sees what ----------------------------------------------------------------------------------------------------
@@ -212,6 +215,10 @@ def test_what_keeps_people_out_is_found(page: Page) -> None:
     page.evaluate("document.querySelector('h1').style.color = '#999'")
     found = axe.violations(page)
 
+    page.evaluate("document.querySelector('main button').style.outline = 'none'")
+    page.evaluate("document.querySelector('main a').inert = true")
+
     assert nothing == []
+    assert [one.split(":")[0] for one in keyboard.faults(page)] == ["not reached", "without outline"]
     assert [one.split(":")[0] for one in found] == ["color-contrast", "image-alt"]
     assert [one.split(":")[0] for one in axe.violations(page, colours_alone=True)] == ["color-contrast"]

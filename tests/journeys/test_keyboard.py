@@ -13,7 +13,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from authweb.demo.provider.issuers import ICLOUD, MICROSOFT, Issuer
 from authweb.demo.provider.people import PASSWORD
 from backups.models import Backup
-from tests import factories
+from tests import factories, keyboard
 from tests.demo_provider import Provider
 from tests.factories import Visitor
 from tests.journeys.test_restore import START, WORDS, lost
@@ -30,17 +30,13 @@ LIST = reverse("accounts:list")
 KEY = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 MOST = 60  # Who needs more Tabs than this on a page has lost patience.
 
-# The outline is of the control, of its label, or of the row that it leads to; WCAG 2.2, 2.4.7 and 2.4.11.
-SEEN = """control => {
-  const outlined = [[control], [control.closest("label")], [control.closest(".row"), "::after"]].some(([one, part]) => {
-    const style = one && getComputedStyle(one, part);
-    return style && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2;
-  });
-  const {x, y, width, height} = control.getBoundingClientRect();
+# WCAG 2.2, 2.4.7 and 2.4.11.
+SEEN = f"""control => {{
+  const {{x, y, width, height}} = control.getBoundingClientRect();
   const top = document.elementFromPoint(x + width / 2, y + height / 2);
   const covered = !(top && (control.contains(top) || top.contains(control) || control.closest("label")?.contains(top)));
-  return [outlined ? "" : "no outline", covered ? "covered" : ""].filter(Boolean).join(", ");
-}"""
+  return [({keyboard.OUTLINED})(control) ? "" : "no outline", covered ? "covered" : ""].filter(Boolean).join(", ");
+}}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +103,8 @@ class Keyboard:
 
 
 @pytest.fixture
-def keyboard(new_context: Callable[..., BrowserContext], sign_in: SignIn) -> Callable[..., Keyboard]:
-    """`keyboard(visitor, "/accounts/")`: at a page of a browser of 360 px, where bars cover the most."""
+def at(new_context: Callable[..., BrowserContext], sign_in: SignIn) -> Callable[..., Keyboard]:
+    """`at(visitor, "/accounts/")`: at a page of a browser of 360 px, where bars cover the most."""
 
     def begun(visitor: Visitor, address: str) -> Keyboard:
         visitor.client.get(LIST)  # The first answer of a browser gives its session a new id.
@@ -121,10 +117,8 @@ def keyboard(new_context: Callable[..., BrowserContext], sign_in: SignIn) -> Cal
     return begun
 
 
-def test_account_is_added_copied_moved_to_trash_and_put_back(
-    keyboard: Callable[..., Keyboard], alice_phone: Visitor
-) -> None:
-    me = keyboard(alice_phone, LIST)
+def test_account_is_added_copied_moved_to_trash_and_put_back(at: Callable[..., Keyboard], alice_phone: Visitor) -> None:
+    me = at(alice_phone, LIST)
 
     me.press(re.compile("^Add account"))
     me.press(re.compile("^Other account"))
@@ -151,10 +145,10 @@ def test_account_is_added_copied_moved_to_trash_and_put_back(
 
 
 def test_backup_is_turned_on_and_off_and_undone(
-    keyboard: Callable[..., Keyboard], provider: Provider, alice_phone: Visitor
+    at: Callable[..., Keyboard], provider: Provider, alice_phone: Visitor
 ) -> None:
     factories.create_entry(on=alice_phone, issuer="GitHub")
-    me = keyboard(alice_phone, reverse("accounts:settings"))
+    me = at(alice_phone, reverse("accounts:settings"))
 
     me.press("Cloud Backup", key="Space")
     for question in range(3):
@@ -177,9 +171,9 @@ def test_backup_is_turned_on_and_off_and_undone(
     assert Backup.objects.get().is_on
 
 
-def test_lost_phone_is_restored_by_words(keyboard: Callable[..., Keyboard], provider: Provider) -> None:
+def test_lost_phone_is_restored_by_words(at: Callable[..., Keyboard], provider: Provider) -> None:
     lost(provider, words=WORDS)
-    me = keyboard(factories.enrolled("alice.new@example.org", name="Pixel 9", type="android"), START)
+    me = at(factories.enrolled("alice.new@example.org", name="Pixel 9", type="android"), START)
 
     me.heads("Restore from backup")
     me.sign_in(MICROSOFT, "bob")

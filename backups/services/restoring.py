@@ -143,7 +143,7 @@ def _merged(
     changed = after is not before[-1]
     if changed:
         aside.put_aside(vault.user, but=vault.row, at=at, by=vault.device)  # Where this list is in its place.
-        _tell_others(vault, person, at=at)
+        _tell_others(vault, person, contents.device_name, at=at)
     report = {
         "v": 1,
         "of": len(contents.entries),
@@ -159,11 +159,14 @@ def _merged(
     return changed, report_id
 
 
-def _tell_others(vault: OpenVault, person: Identity, *, at: datetime) -> None:
-    """Whoever else holds this recovery account, by mail and on each device. The person's own line tells themselves."""
+def _tell_others(vault: OpenVault, person: Identity, former: str, *, at: datetime) -> None:
+    """Whoever else holds this recovery account, by mail and on each device; `former` is the device it was made on.
+
+    The person's own line tells themselves.
+    """
     names = recovery.ctxs(person, vault.device.type)
     holders = RecoveryAccount.objects.filter(name__in=names).exclude(user=vault.user).select_related("user")
-    facts = {"account": person.masked, "asked": vault.device.name}
+    facts = {"account": person.masked, "asked": vault.device.name, "former": former}
     for holder in {one.user_id: one.user for one in holders}.values():
         activity.record(Tag.RESTORED_BY_ANOTHER, user=holder, at=at, facts=facts)
 

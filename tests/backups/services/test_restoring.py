@@ -432,6 +432,7 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
     told = {message.to[0]: message.body for message in mail.outbox}
     assert set(told) == {"alice@example.org", "alice.new@example.org"}
     assert "Your backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice@example.org"]
+    assert "The backup was made on 'Pixel 8'." in told["alice@example.org"]
     assert "Restored 3 of 3 accounts from the backup under a…@outlook.example." in told["alice.new@example.org"]
     for number in range(2):
         other = factories.enrolled(f"other{number}@example.org", name="Phone", type="android")

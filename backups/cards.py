@@ -20,6 +20,7 @@ from accounts.services.vaults import OpenVault
 from accounts.templatetags.look import clock
 from backups import chip, moments
 from backups.models import NEEDS_THE_PERSON, UNCHECKED_WARNS_AFTER, Backup, Cause, Status
+from backups.services import finding
 from backups.states import GO_ON_WITH, PROBLEMS, STATES, Step
 
 _WITH_FACTS = frozenset({Status.PROTECTED, Status.UNCHECKED, Status.DELETING, Status.NO_PROVIDER})
@@ -80,6 +81,8 @@ def of(backup: Backup | None, *, user: Any, vault: OpenVault | None, held: Held 
         "all": backup.of_list if count is None else count,
     }
     left, steps = _left_out(backup, vault, say, at=at)
+    if status in chip.SAVED and finding.is_stranded(backup, user):
+        return _stranded(backup, status, vault, second=of_all, texts=left)
     if status is Status.UNCHECKED:
         line, sign, tone = chip.unchecked(backup, at=at)
         late = backup.checked_at is not None and at - backup.checked_at > UNCHECKED_WARNS_AFTER
@@ -265,6 +268,22 @@ def _needs_you(backup: Backup, say: _Sayings, *, at: datetime) -> Card:
     fitting = roles.recovery_roles(account.device_type, at) if account is not None else ()
     texts = ((str(GO_ON_WITH[fitting[0]]),) if fitting else ()) + say.kept()
     return _made(backup, Status.NEEDS_YOU, texts=texts, steps=(Step.CHANGE_ACCOUNT,), reference=backup.reference)
+
+
+def _stranded(backup: Backup, status: Status, vault: OpenVault | None, *, second: str, texts: tuple[str, ...]) -> Card:
+    """It is saved and checked, and yet no use to its person until they hold a key again."""
+    asks = STATES[Status.NEEDS_YOU]
+    return _made(
+        backup,
+        status,
+        sign=asks.sign,
+        tone=asks.tone,
+        title=str(asks.title),
+        second=second,
+        strong=_("Nothing you use now opens this backup."),
+        texts=texts,
+        steps=(Step.ACCEPT_PASSKEYS,) if vault is None else (Step.MAKE_WORDS, Step.ACCEPT_PASSKEYS),
+    )
 
 
 def _shrunk(backup: Backup, count: int | None) -> Card:

@@ -29,6 +29,8 @@ READ = (
 )
 READ_OF_ACCOUNT = ("id", "role", "device_type", "label")
 
+SAVED = frozenset({Status.PROTECTED, Status.UNCHECKED})  # The list as it stands is in the store.
+
 BESIDE = (
     arrivals.Beside(Backup, READ, by="vault_id", other=Vault, of_other="id"),
     arrivals.Beside(RecoveryAccount, READ_OF_ACCOUNT, by="id", other=Backup, of_other="recovery_account_id"),
@@ -71,7 +73,10 @@ def told(backup: Backup | None, vault: OpenVault, *, at: datetime) -> Told:
         words %= {"time": since}
     elif status in (Status.NEEDS_YOU, Status.SHRUNK):
         line = _("Look at it")
-    elif status in (Status.PROTECTED, Status.UNCHECKED) and backup.saved_at is not None:
+    elif status in SAVED and finding.is_stranded(backup, user):
+        asks = STATES[Status.NEEDS_YOU]
+        return Told(status, asks.sign, asks.tone, str(asks.chip), _("Nothing you use opens it"), asks.asks)
+    elif status in SAVED and backup.saved_at is not None:
         line = _("%(count)s of %(all)s, %(time)s") % {
             "count": backup.count,
             "all": backup.of_list,

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts import sentences
 from accounts.services import words
 from accounts.vault import encoding
 from accounts.vault.errors import Damaged, ParseError
@@ -82,8 +83,9 @@ class OpenForm(forms.Form):
         error_messages={"max_length": _("That is too long: 500 characters are the most.")},
     )
 
-    def __init__(self, *args: Any, found: Found, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, found: Found, takes_passkeys: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._takes_passkeys = takes_passkeys
         self._kinds = {choice.key: choice.kinds for choice in found.every}
         self.fields["choice"].choices = [(key, key) for key in self._kinds]  # type: ignore[attr-defined]
 
@@ -100,14 +102,15 @@ class OpenForm(forms.Form):
         """Words where the chosen one needs a key. Raises ValidationError."""
         cleaned = super().clean() or self.cleaned_data
         kinds = self._kinds.get(cleaned.get("choice", ""), frozenset())
-        if kinds and not cleaned.get("words") and "words" not in self.errors:
-            sentence = (
-                _("This backup needs your six words. Type them.")
-                if "words" in kinds
-                else _("This backup needs your passkey. Choose “Use your passkey”.")
-            )
-            raise forms.ValidationError({"words": sentence})
-        return cleaned
+        if not kinds or cleaned.get("words") or "words" in self.errors:
+            return cleaned
+        if "words" in kinds:
+            raise forms.ValidationError({"words": _("This backup needs your six words. Type them.")})
+        raise forms.ValidationError(
+            _("This backup needs your passkey. Choose “Use your passkey”.")
+            if self._takes_passkeys
+            else sentences.passkeys_off()
+        )
 
 
 class PasskeyForm(forms.Form):

@@ -34,6 +34,7 @@ class Step(StrEnum):
     UNDO = "undo"
     DELETE_NOW = "delete_now"
     MAKE_WORDS = "make_words"
+    ACCEPT_PASSKEYS = "accept_passkeys"
     CHANGE_PROTECTION = "change_protection"
     OPERATOR = "operator"
 
@@ -240,6 +241,7 @@ OPENS_WITH: Mapping[tuple[bool, bool], Sentence] = MappingProxyType(
         (False, False): _("sign-in and a key you hold"),
     }
 )
+NOTHING_USED_OPENS = _("nothing that you use now")
 SIGN_IN_OPENS = _("sign-in only: the operator of this server can open it")
 
 # -- How far a restore is ---------------------------------------------------------------------------------------------

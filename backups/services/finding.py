@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models import F, Q
 
-from accounts.models import User, Vault
+from accounts.models import SlotKind, User, Vault
 from accounts.services import vaults
 from accounts.services.activity import Tag
 from accounts.services.vaults import OpenVault
@@ -66,6 +66,22 @@ def earlier(vault: Vault) -> list[Backup]:
 def needs_key(vault: Vault) -> bool:
     """Whether a backup of this list is protected by a key, so that the last one has to stay."""
     return Backup.objects.filter(vault=vault, protection=Protection.KEY).exclude(stream="").exists()
+
+
+# -- What opens it ----------------------------------------------------------------------------------------------------
+
+
+def opens_by_passkey_alone(backup: Backup) -> bool:
+    """Whether a passkey, and no words, opens the newest saved state."""
+    if backup.protection != Protection.KEY:
+        return False
+    newest = backup.generations.stored().newest_first().first()
+    return newest is not None and {kind for kind, _slot in newest.slots} == {SlotKind.PASSKEY.value}
+
+
+def is_stranded(backup: Backup, user: User) -> bool:
+    """Whether its person uses nothing that opens it: passkeys alone do, and none of theirs is accepted."""
+    return user.passkeys_off and opens_by_passkey_alone(backup)
 
 
 # -- Under the lock -------------------------------------------------------------------------------------------------

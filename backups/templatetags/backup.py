@@ -18,7 +18,7 @@ from accounts.vault.list import Protection
 from backups import chip, moments
 from backups.models import Backup, Generation
 from backups.portions import PORTIONS, Portion
-from backups.services import ending, restoring
+from backups.services import ending, finding, restoring
 from backups.services.restoring import Report
 from backups.states import restore_steps
 
@@ -129,6 +129,12 @@ def list_is_closed(context: template.Context) -> bool:
 def is_key_protected(backup: Backup | None) -> bool:
     """Whether the newest saved states open with a key only."""
     return backup is not None and backup.protection == Protection.KEY
+
+
+@register.simple_tag
+def needs_a_passkey(user: User) -> bool:
+    """Whether a backup of theirs opens with a passkey alone."""
+    return any(finding.opens_by_passkey_alone(backup) for backup in finding.every(user))
 
 
 # -- The checklist that follows a restore ------------------------------------------------------------------------------

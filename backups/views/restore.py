@@ -102,7 +102,8 @@ def choose(request: VaultRequest) -> HttpResponse:
         return _unable(request, person, proof, Found(), _silent())
     if not found.newest:
         return _unable(request, person, proof, found)
-    form = OpenForm(request.POST if request.method == "POST" else None, found=found)
+    posted = request.POST if request.method == "POST" else None
+    form = OpenForm(posted, found=found, takes_passkeys=not request.user.passkeys_off)
     if request.method == "POST" and form.is_valid():
         opener = Opener(words=form.cleaned_data["words"] or "", network=network_of(request))
         answer = _held(request, proof, form.cleaned_data["choice"], opener)

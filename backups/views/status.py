@@ -25,6 +25,7 @@ from backups.states import (
     ACCOUNTS,
     IMPORTANT,
     IMPORTANT_OF,
+    NOTHING_USED_OPENS,
     OPENS_WITH,
     PROBLEMS,
     PROTECTIONS,
@@ -74,6 +75,8 @@ def _context(request: BackupRequest) -> dict[str, Any]:
     }
     if backup is not None and backup.stream:
         context |= facts_of(backup) | _states_of(backup, vault)
+        if finding.is_stranded(backup, request.user):
+            context["opens_with"] = NOTHING_USED_OPENS
     return context
 
 

@@ -87,6 +87,10 @@ def test_switch_names_by_the_persons_own_what_stops_before_anything_does(alice_p
         answer
     )
     assert "You have no words." in words_of(answer)
+    assert (
+        "Until you make six words or accept passkeys again, nobody can restore your backup, you included."
+        in words_of(answer)
+    )
     assert crawler.changed(before, crawler.rows()) == []
 
 

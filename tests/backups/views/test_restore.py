@@ -19,7 +19,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Attempt, Draft, Event, IdentityProof
+from accounts.models import Attempt, Draft, Event, IdentityProof, User
 from accounts.roles import Role
 from accounts.services import attempts, policy, vaults
 from accounts.services.activity import Tag
@@ -508,6 +508,21 @@ def test_passkey_opens_and_a_wrong_one_says_so(old: Visitor, new: Visitor) -> No
     assert "This passkey does not open this backup." in wrong.json()["sentence"]
     assert right.json() == again.json() == {"location": reverse("backups:restore-preview", args=[proof])}
     assert "2 of 3 will have codes" in text(new.client.get(right.json()["location"]))
+
+
+def test_backup_that_a_passkey_alone_opens_asks_for_no_words_while_passkeys_are_off(old: Visitor, new: Visitor) -> None:
+    with_passkey(old, Secret(bytes(range(32))))
+    factories.backed_up(old, protection=Protection.KEY)
+    User.objects.update(passkeys_off=True)
+    proof = proof_of(new)
+
+    page = new.client.get(f"{CHOOSE}?proof={proof}")
+    refused = new.client.post(CHOOSE, {"proof": proof, "choice": chosen_in(page)})
+
+    fields = ["Six words" in text(answer) or "<textarea" in main(answer) for answer in (page, refused)]
+    assert "Your passkeys are not accepted here. Accept passkeys again" in text(page)
+    assert ("Use your passkey" in text(page), fields) == (False, [False, False])
+    assert "Accept them again under Passkeys and sign-in." in text(refused)
 
 
 def with_passkey(visitor: Visitor, output: Secret) -> None:

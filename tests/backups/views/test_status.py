@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import roles
-from accounts.models import Event, SlotKind
+from accounts.models import Event, SlotKind, User
 from accounts.services import deletion
 from accounts.services.activity import Tag
 from accounts.vault.list import Protection
@@ -216,6 +216,25 @@ def test_backup_whose_provider_no_longer_fits_is_kept_and_asks_for_another_accou
 
 
 @pytest.mark.article("G-16")
+@pytest.mark.parametrize("kinds", [["passkey"], ["passkey", "words"]], ids=["passkey alone", "words too"])
+def test_backup_that_nothing_in_use_opens_says_so_with_the_two_ways_on(android: Visitor, kinds: list[str]) -> None:
+    for kind in kinds:
+        factories.create_key(on=android, kind=SlotKind(kind), name="Keychain")
+    factories.backed_up(android, protection=Protection.KEY)
+    before = text(android.client.get(STATUS))
+    User.objects.update(passkeys_off=True)
+
+    page = android.client.get(STATUS)
+
+    said = "Needs you 2 of 2 accounts Nothing you use now opens this backup."
+    chip = re.findall(r'<a class="(chip[^"]*)".*?<strong>(.*?)</strong>', page.content.decode(), re.DOTALL)[0]
+    alone = kinds == ["passkey"]
+    assert (said in before, said in text(page), "your passkey" in text(page)) == (False, alone, not alone)
+    assert chip == (("chip chip-wait chip-asks", "Needs you") if alone else ("chip", "Backed up"))
+    ways = ["Make six words", "Accept passkeys again"]
+    assert [said for said in buttons(page) if said in (*ways, "Check now")] == (ways if alone else ["Check now"])
+
+
 def test_change_on_another_device_is_saved_to_the_one_backup(android: Visitor, backup: Backup) -> None:
     laptop = factories.with_another_device(android, name="Laptop", type="computer")
     factories.create_entry(on=laptop, name="three")

@@ -174,7 +174,7 @@ TOPICS: tuple[Topic, ...] = (
         "it-admins",
         "briefcase",
         _("For IT admins"),
-        _("Block third-party codes for the accounts of your organisation, so that they reach no backup."),
+        _("Block third-party codes for the accounts of your organisation, by the names written in them."),
         _("administrator, block, TOTP, third-party, Entra, EntraID, organisation, company, domain, policy, credential"),
         ("what-is-backed-up", "back-up", "get-authweb", "add-accounts"),
         ("S-61",),

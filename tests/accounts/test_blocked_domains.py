@@ -53,6 +53,11 @@ def says(answer: HttpResponse) -> str:
     return plain(answer.content.decode().partition('id="content"')[2].partition('id="footer"')[0])
 
 
+def button(answer: HttpResponse) -> list[str]:
+    """What its form is sent by."""
+    return re.findall(r'<input type="submit"[^>]* value="([^"]+)"', answer.content.decode())
+
+
 def reasons(visitor: Visitor) -> list[str]:
     return list(visitor.user.events.filter(tag=Tag.DOMAIN_REFUSED).values_list("facts__fault", flat=True))
 
@@ -69,11 +74,14 @@ def test_whom_a_rule_affects_is_shown_before_it_is_kept(desk: Visitor) -> None:
             factories.with_another_device(visitor, name="Laptop", type="computer")
     factories.removed(factories.enrolled("dora@contoso.com", name="Phone", type="ios"))
 
+    form = get(desk, ADD)
     shown = post(desk)
     kept_by_then = rules()
     done = post(desk, shown="1")
 
+    assert [button(page) for page in (form, shown)] == [["Preview"], ["Save the rule"]]
     assert "Affects 3 people with 3 devices." in says(shown)
+    assert "It goes by the names written in accounts: who types another name is not stopped." in says(shown)
     assert "Codes for contoso.com may not be kept here: They stay here. Ask it@contoso.com." in says(shown)
     assert plain(str(shown.context["title"])) == "Block third-party TOTP"
     assert (kept_by_then, done.status_code, done.headers["Location"]) == ([], 302, LIST)

@@ -215,7 +215,6 @@ def test_backup_whose_provider_no_longer_fits_is_kept_and_asks_for_another_accou
     assert buttons(page) == ["Change account"]
 
 
-@pytest.mark.article("G-16")
 @pytest.mark.parametrize("kinds", [["passkey"], ["passkey", "words"]], ids=["passkey alone", "words too"])
 def test_backup_that_nothing_in_use_opens_says_so_with_the_two_ways_on(android: Visitor, kinds: list[str]) -> None:
     for kind in kinds:
@@ -235,6 +234,7 @@ def test_backup_that_nothing_in_use_opens_says_so_with_the_two_ways_on(android: 
     assert [said for said in buttons(page) if said in (*ways, "Check now")] == (ways if alone else ["Check now"])
 
 
+@pytest.mark.article("G-16")
 def test_change_on_another_device_is_saved_to_the_one_backup(android: Visitor, backup: Backup) -> None:
     laptop = factories.with_another_device(android, name="Laptop", type="computer")
     factories.create_entry(on=laptop, name="three")

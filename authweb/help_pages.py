@@ -5,6 +5,7 @@ Nothing here asks a database or a session: the help answers while neither does, 
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -31,6 +32,8 @@ Sentence = str | Promise
 T = TypeVar("T")
 
 MOST_SOUGHT = 100  # Letters of a search; nobody types more than a sentence.
+_SLIPS_FROM = 5  # Letters: in a shorter word one slip makes too many others.
+_LIKE = 0.8  # One letter of five, or two that changed places in one of six.
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,10 @@ TOPICS: tuple[Topic, ...] = (
         "restore",
         _("Restore your accounts"),
         _("Bring your accounts back on a new device, by signing in to the recovery account."),
-        _("begin recovery, recover, recovery, get back, bring back, lost phone, new phone, stolen, broken, try"),
+        _(
+            "begin recovery, recover, recovery, get back, bring back, lost phone, lost my phone, new phone, stolen, "
+            "theft, broken screen, try"
+        ),
         ("device-types", "what-is-backed-up", "keys", *_EVERY),
     ),
     Topic(
@@ -123,7 +129,10 @@ TOPICS: tuple[Topic, ...] = (
         "key",
         _("What each key opens"),
         _("Devices, passkeys, six words and the recovery account: what opens your list, and what opens its backups."),
-        _("six words, passkey, approval, approve, encryption, operator, who can read, safe, recovery sheet"),
+        _(
+            "six words, passkey, approval, approve, encryption, operator, who can read, safe, recovery sheet, print, "
+            "locked out, forgot password, forgotten, hacked, stolen password"
+        ),
         ("passkeys", "back-up", "restore", *_EVERY),
     ),
     Topic(
@@ -131,7 +140,10 @@ TOPICS: tuple[Topic, ...] = (
         "plus",
         _("How to add your accounts"),
         _("By camera or picture, by pasting, by a link, by hand, or by signing in."),
-        _("add account, scan, QR code, camera, screenshot, secret key, setup key, otpauth, import, manual"),
+        _(
+            "add account, scan, QR code, camera, screenshot, secret key, setup key, otpauth, import, manual, 2FA, "
+            "two-factor, wrong code, time wrong, clock, refused"
+        ),
         ("what-is-backed-up", "back-up", "get-authweb", "it-admins"),
         ("S-60",),
     ),
@@ -158,7 +170,10 @@ TOPICS: tuple[Topic, ...] = (
         "phone",
         _("Get Authweb on this device"),
         _("There is nothing to buy and no store: it is this address, and it can stand on the home screen."),
-        _("install, app, download, home screen, store, another device, other browser, computer, open your list"),
+        _(
+            "install, uninstall, app, download, home screen, store, another device, other browser, computer, "
+            "open your list"
+        ),
         ("add-accounts", "keys", "back-up", "it-admins"),
         ("S-59",),
     ),
@@ -167,7 +182,10 @@ TOPICS: tuple[Topic, ...] = (
         "clock",
         _("What is kept, and for how long"),
         _("How long this server keeps what you delete, remove or leave unfinished."),
-        _("retention, deleted, undo, Trash, days, hours, grace, privacy, how long, copies, activity"),
+        _(
+            "retention, deleted, delete account, delete my account, undo, Trash, days, hours, grace, privacy, "
+            "how long, copies, activity"
+        ),
         ("delete-or-change", "keys", *_EVERY),
     ),
     Topic(
@@ -298,7 +316,10 @@ def _kept() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What a page says in one language, folded for comparing: a space before and behind each word."""
+    """What a page says in one language, folded for comparing: a space before and behind each word.
+
+    What people call it stands in `words` between bars.
+    """
 
     title: str
     words: str
@@ -316,9 +337,11 @@ class Found:
 
 
 _WEIGHTS = (("title", 16), ("words", 12), ("headings", 8), ("line", 4), ("body", 1))
+_CALLED = 50  # The whole search is what people call it.
 _HEADINGS = re.compile(r"<h[23][^>]*>(.*?)</h[23]>", re.DOTALL)
 _TAGS = re.compile(r"<[^>]*>")
 _WORDS = re.compile(r"\w+")
+_UMLAUTS = re.compile(r"([aou])e")  # As a keyboard without them writes them.
 
 
 def sought(text: str) -> str:
@@ -328,11 +351,22 @@ def sought(text: str) -> str:
 
 
 def find(text: str, *, at: datetime) -> Found:
-    """What has all of these words, else what has any of them: in the reader's language, else in another one."""
+    """What has all of these words, else what has any of them: in the reader's language, else in another one.
+
+    Where nothing has, words that are like those of a page stand for them: somebody slipped.
+    """
     # One letter would be the beginning of nearly everything.
     words = [word for word in _folded(text).split() if len(word) > 1]
     own = translation.get_language() or settings.LANGUAGE_CODE
     languages = [own, *(code for code, _name in settings.LANGUAGES if code != own)]
+    found = _found(words, languages, at)
+    if not found.topics:
+        meant = [word for word in (_meant(word, languages, at) for word in words) if word]
+        found = _found(meant, languages, at)
+    return found
+
+
+def _found(words: list[str], languages: list[str], at: datetime) -> Found:
     for whole in (True, False):
         for language in languages:
             topics, places = _texts(language, at)
@@ -340,6 +374,19 @@ def find(text: str, *, at: datetime) -> Found:
             if found.topics:
                 return found
     return Found((), ())
+
+
+def _meant(word: str, languages: list[str], at: datetime) -> str:
+    """The word of a page that is nearly this one; "" where there is none, or where it is too short to tell."""
+    if len(word) < _SLIPS_FROM:
+        return ""
+    for language in languages:
+        topics, _places = _texts(language, at)
+        known = {one for text in topics.values() for one in f"{text.title}{text.words}{text.headings}".split()}
+        like = difflib.get_close_matches(word, sorted(known), n=1, cutoff=_LIKE)
+        if like:
+            return like[0]
+    return ""
 
 
 def _likeliest(texts: Mapping[T, Text], words: list[str], *, whole: bool) -> tuple[T, ...]:
@@ -353,13 +400,16 @@ def _score(text: Text, words: list[str], *, whole: bool) -> int:
     if not scores or not (all(scores) if whole else any(scores)):
         return 0
     phrase = f" {' '.join(words)} "
-    return sum(scores) + sum(2 * weight for name, weight in _WEIGHTS if phrase in getattr(text, name))
+    called = _CALLED if f"|{phrase}|" in text.words else 0
+    return called + sum(scores) + sum(2 * weight for name, weight in _WEIGHTS if phrase in getattr(text, name))
 
 
 def _folded(text: str) -> str:
-    """Words without capitals and accents, a space before and behind each."""
+    """Words without capitals and accents, a space before and behind each. "ö", "oe" and "o" are one letter."""
     plain = unicodedata.normalize("NFKD", text).casefold()
-    return f" {' '.join(_WORDS.findall(''.join(one for one in plain if not unicodedata.combining(one))))} "
+    bare = "".join(one for one in plain if not unicodedata.combining(one))
+    words = _WORDS.findall(_UMLAUTS.sub(r"\1", bare))
+    return f" {' '.join(words)} "
 
 
 def _texts(language: str, at: datetime) -> tuple[Mapping[Topic, Text], Mapping[Place, Text]]:
@@ -374,18 +424,23 @@ def _texts_of(language: str, come: tuple[bool, ...], day: date) -> tuple[Mapping
     with translation.override(language):
         said = facts(own=None, at=at)
         topics = {topic: _text(topic, loader.render_to_string(topic.template, said)) for topic in TOPICS}
-        places = {place: Text(_folded(str(place.title)), _folded(str(place.words))) for place in PLACES}
+        places = {place: Text(_folded(str(place.title)), _names(place.words)) for place in PLACES}
     return topics, places
 
 
 def _text(topic: Topic, html: str) -> Text:
     return Text(
         title=_folded(f"{topic.title} {topic.link}"),
-        words=_folded(str(topic.words)),
+        words=_names(topic.words),
         headings=_folded(_plain(" ".join(_HEADINGS.findall(html)))),
         line=_folded(str(topic.line)),
         body=_folded(_plain(html)),
     )
+
+
+def _names(words: Sentence) -> str:
+    """What people call a page, each between bars."""
+    return f"|{'|'.join(_folded(one) for one in str(words).split(','))}|"
 
 
 def _plain(html: str) -> str:

@@ -61,6 +61,13 @@ def test_dark_is_the_same_by_the_system_and_by_choice() -> None:
     assert by_system.keys() == colours(":root").keys()
 
 
+def test_dark_is_for_the_screen_alone() -> None:
+    on_paper = re.sub(r"^@media screen\b.*?^}", "", VARIABLES, flags=re.DOTALL | re.MULTILINE)
+
+    assert on_paper.count(":root") == 1
+    assert "dark" not in re.sub(r"/\*.*?\*/", "", on_paper, flags=re.DOTALL)
+
+
 @pytest.mark.parametrize("theme", [":root", ':root[data-theme="dark"]'])
 def test_text_and_borders_have_their_contrast(theme: str) -> None:
     named = colours(theme)

@@ -272,13 +272,13 @@ def _needs_you(backup: Backup, say: _Sayings, *, at: datetime) -> Card:
 
 def _stranded(backup: Backup, status: Status, vault: OpenVault | None, *, second: str, texts: tuple[str, ...]) -> Card:
     """It is saved and checked, and yet no use to its person until they hold a key again."""
-    asks = STATES[Status.NEEDS_YOU]
+    needs = STATES[Status.NEEDS_YOU]
     return _made(
         backup,
         status,
-        sign=asks.sign,
-        tone=asks.tone,
-        title=str(asks.title),
+        sign=needs.sign,
+        tone=needs.tone,
+        title=str(needs.title),
         second=second,
         strong=_("Nothing you use now opens this backup."),
         texts=texts,

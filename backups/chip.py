@@ -74,8 +74,8 @@ def told(backup: Backup | None, vault: OpenVault, *, at: datetime) -> Told:
     elif status in (Status.NEEDS_YOU, Status.SHRUNK):
         line = _("Look at it")
     elif status in SAVED and finding.is_stranded(backup, user):
-        asks = STATES[Status.NEEDS_YOU]
-        return Told(status, asks.sign, asks.tone, str(asks.chip), _("Nothing you use opens it"), asks.asks)
+        needs = STATES[Status.NEEDS_YOU]
+        return Told(status, needs.sign, needs.tone, str(needs.chip), _("Nothing you use opens it"), needs.asks)
     elif status in SAVED and backup.saved_at is not None:
         line = _("%(count)s of %(all)s, %(time)s") % {
             "count": backup.count,

@@ -15,12 +15,16 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from accounts import arrivals, checks, sign_in_urls
+from accounts import urls as of_lists
 from accounts.models import User
+from accounts.templatetags.entrance import PURPOSES
 from accounts.views import sign_in
+from backups import urls as of_backups
 from tests import factories, stored
 from tests.factories import Visitor
 
 AGAIN, LOGIN = reverse("sign_in_again"), reverse("account_login")
+_OURS = (("accounts", of_lists), ("backups", of_backups))
 PHRASE = "a phrase of hers that nobody may keep"
 _KEYED = ("mfa_edit_webauthn", "mfa_remove_webauthn")
 _PROVIDERS = (
@@ -281,3 +285,39 @@ def test_password_set_by_mailed_code_frees_nobody_from_the_second_factor(alice):
     answer = client.get(reverse("account_email"))
 
     assert answer.headers["Location"].partition("?")[0] == LOGIN
+
+
+def test_forgotten_password_is_set_anew_in_the_midst_and_leads_on_where_it_was_asked_for(alice):
+    client = stale(alice.user)
+    onward = f"{reverse('accounts:instead')}?then=restore"
+    asked = client.get(reverse("account_reauthenticate"), {"next": onward}).content.decode()
+    forgotten = f"{reverse('account_reset_password')}?next={quote(onward, safe='')}"
+
+    to_code = client.post(forgotten, {"email": alice.user.email}).headers["Location"]
+    code = re.search(r"^([A-Z0-9]{4}-[A-Z0-9]{4})$", str(mail.outbox[-1].body), re.M)
+    to_password = client.post(to_code, {"code": code[1]}).headers["Location"]
+    back = client.post(to_password, {"password1": PHRASE, "password2": PHRASE}).headers["Location"]
+    to_sign_in = client.get(back).headers["Location"]
+    signed_in = client.post(to_sign_in, {"login": alice.user.email, "password": PHRASE}).headers["Location"]
+
+    assert [line in asked for line in (f'href="{forgotten}"', "Next: a new list in place of", " autofocus")] == [
+        True
+    ] * 3
+    assert (back, signed_in) == (onward, onward)
+    assert to_sign_in.partition("?")[0] == LOGIN
+
+
+@pytest.mark.parametrize(
+    ("name", "leads_to"), [("accounts:delete-account", "settings"), ("accounts:instead", "list"), (None, "list")]
+)
+def test_who_does_not_want_to_sign_in_again_goes_back(alice, name, leads_to):
+    page = stale(alice.user).get(reverse("account_reauthenticate"), {"next": reverse(name)} if name else {})
+
+    back = f'<a href="{reverse(f"accounts:{leads_to}")}">Cancel</a>'
+    assert page.content.decode().count(back) == 1
+
+
+def test_every_purpose_of_a_fresh_sign_in_is_that_of_a_page():
+    pages = {f"{space}:{one.name}" for space, urls in _OURS for one in urls.urlpatterns}
+
+    assert PURPOSES.keys() - pages == set()

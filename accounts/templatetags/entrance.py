@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from allauth.account.adapter import get_adapter
 from django import template
 from django.http import Http404
 from django.urls import resolve, reverse
@@ -44,11 +45,14 @@ _OF_THE_LIST = ("", "accounts:instead", "accounts:request")
 
 @dataclass(frozen=True, slots=True)
 class Onward:
-    """Where a sign-in leads: what for, empty where that is not known; where "Cancel" goes."""
+    """Where a sign-in leads: what for, empty where that is not known; where "Cancel" goes; whether who has no
+    Authweb account may make one here.
+    """
 
     purpose: Promise | str
     cancel: str
     restores: bool
+    can_sign_up: bool
 
 
 @register.simple_tag(takes_context=True)
@@ -59,6 +63,7 @@ def leads_on(context: template.Context) -> Onward:
         purpose=PURPOSES.get(name, ""),
         cancel=reverse("accounts:list" if name in _OF_THE_LIST else "accounts:settings"),
         restores=name == RESTORE,
+        can_sign_up=get_adapter().is_open_for_signup(context["request"]),
     )
 
 

@@ -394,6 +394,29 @@ def test_restore_without_the_open_list_comes_to_its_question_at_once(alice: Visi
     ]
 
 
+@pytest.mark.parametrize(
+    ("name", "sign_up", "onward", "said"),
+    [
+        ("account_login", "open", RESTORE, (True, True, False)),
+        ("account_login", "closed", RESTORE, (True, False, False)),
+        ("account_signup", "open", RESTORE, (False, False, True)),
+        ("account_login", "open", reverse("accounts:list"), (False, False, False)),
+    ],
+)
+def test_sign_in_before_a_restore_says_which_account_it_asks_for(
+    db: None, settings: Any, name: str, sign_up: str, onward: str, said: tuple[bool, ...]
+) -> None:
+    settings.SIGN_UP = sign_up
+
+    page = text(factories.Client().get(reverse(name), {"next": onward}))
+
+    assert said == (
+        "Restore from backup: first sign in to Authweb. This is not your iCloud or Microsoft account" in page,
+        "If you no longer have your Authweb account, create a new one" in page,
+        "Restore from backup: first create an Authweb account." in page,
+    )
+
+
 def test_welcome_signs_in_first_and_leads_on(alice: Visitor) -> None:
     stranger = factories.Client()
 

@@ -68,6 +68,11 @@ def of_vault(vault: Vault) -> Doors:
     )
 
 
+def words_made_at(vault: Vault) -> datetime | None:
+    """When the words that open a list were made; None where none do."""
+    return KeySlot.objects.filter(vault=vault, kind=SlotKind.WORDS).values_list("made_at", flat=True).first()
+
+
 def last_open(vault: Vault) -> Device | None:
     """The device on which a list was seen last, removed or not; None where the last was shredded."""
     return Device.objects.filter(slots__vault=vault, slots__kind=SlotKind.BROWSER).order_by("-seen_at").first()

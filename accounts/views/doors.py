@@ -90,7 +90,11 @@ def lost(request: UserRequest) -> HttpResponse:
         return go(request, "accounts:open", query=listed)
     if _can_open(request, found):
         return go(request, "accounts:separate", query=listed | then(request))
-    return page(request, "accounts/lost.html", _former(request, found))
+    keys = {
+        "words_made_at": doors.words_made_at(found.vault),
+        "passkeys": 0 if request.user.passkeys_off else len(found.passkeys),
+    }
+    return page(request, "accounts/lost.html", _former(request, found) | keys)
 
 
 @require_http_methods(["GET", "POST"])

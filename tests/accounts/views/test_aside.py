@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -68,6 +69,29 @@ def test_question_names_where_the_list_was_open_last(alice_elsewhere: Visitor, t
     assert f'href="{INSTEAD}{query.replace("&", "&amp;")}"' in main(asked)
     assert ("restored into a new list" in text(asked)) == bool(then)
     assert [Device.objects.count(), Vault.objects.count()] == [1, 1]
+
+
+def test_question_names_the_keys_that_open_the_list_and_leads_to_their_doors(
+    alice_phone: Visitor, alice_elsewhere: Visitor
+) -> None:
+    query, client = listed(alice_phone), alice_elsewhere.client
+    without = text(client.get(LOST + query))
+    factories.create_key(on=alice_phone, kind=SlotKind.WORDS, at=datetime(2026, 5, 3, 14, 2, tzinfo=UTC))
+    factories.create_key(on=alice_phone, kind=SlotKind.PASSKEY, name="Key")
+
+    asked = client.get(LOST + query)
+    alice_elsewhere.user.passkeys_off = True
+    alice_elsewhere.user.save()
+    off = text(client.get(LOST + query))
+
+    said = ("Your six words of 3 May 2026 open it.", "Your passkey opens it.")
+    assert [[line in page for line in said] for page in (without, text(asked), off)] == [
+        [False, False],
+        [True, True],
+        [True, False],
+    ]
+    doors = [f'class="cell" href="{address}{query}"' for address in (reverse("accounts:open-words"), OPEN)]
+    assert [door in main(asked) for door in doors] == [True, True]
 
 
 def test_list_whose_devices_are_gone_is_named_as_it_was_begun(alice_phone: Visitor, alice_elsewhere: Visitor) -> None:

@@ -68,8 +68,8 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
     with objects.asking_for_somebody(at):
         choice = searching.choice(person, vault.device.type, key)
-        text = _opened(person, choice, opener, vault.device.type, at=at)
-    document = document_of(text, person, choice.name, is_trial=is_trial)
+        text, by = _opened(person, choice, opener, vault.device.type, at=at)
+    document = document_of(text, person, choice.name, by=by, is_trial=is_trial)
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
         draft = vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at, id=UUID(proof))
@@ -80,9 +80,9 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
 
 
 @sensitive_variables()
-def document_of(text: bytes, person: Identity, name: Name, *, is_trial: bool = False) -> bytes:
+def document_of(text: bytes, person: Identity, name: Name, *, by: str = "", is_trial: bool = False) -> bytes:
     """What waits for the yes, as JSON: the contents as they are, a text that was checked; of which saved state; whose
-    backup it is.
+    backup it is; `by` which kind of key it was opened, where it needed one.
     """
     who = [str(person.role), person.issuer, person.uid, person.label, person.signed_in_at.isoformat()]
     beside = {
@@ -91,6 +91,7 @@ def document_of(text: bytes, person: Identity, name: Name, *, is_trial: bool = F
         "number": name.sequence,
         "person": who,
         "trial": is_trial,
+        "by": by,
     }
     return b'{"contents":' + text + b"," + canonical(beside).removeprefix(b"{")
 
@@ -112,7 +113,8 @@ def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:
 
 
 @sensitive_variables()
-def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, *, at: datetime) -> bytes:
+def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, *, at: datetime) -> tuple[bytes, str]:
+    """What is in it, and the kind of key that opened it; empty where the sign-in alone did."""
     try:
         data = objects.fetched(choice.name)
     except NotStored:
@@ -121,13 +123,13 @@ def _opened(person: Identity, choice: Choice, opener: Opener, device_type: str, 
     slots = envelope.slots(data, place, objects.server_key, sha256=sha256)
     backup_key = None
     if slots and opener.output is not None:
-        backup_key = ("passkey", keys.backup_key_of_passkey(opener.output))
+        backup_key = (envelope.PASSKEY, keys.backup_key_of_passkey(opener.output))
     elif slots and opener.words:
         backup_key = _by_words(person, data, choice, slots, opener, at=at)
     elif slots:
         raise KeyNeeded
     text = envelope.read(data, place, objects.server_key, backup_key=backup_key, sha256=sha256)
-    return contents.checked(text, device_type=device_type)
+    return contents.checked(text, device_type=device_type), backup_key[0] if backup_key else ""
 
 
 @sensitive_variables()

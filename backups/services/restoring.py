@@ -71,7 +71,7 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
     if not wanted:
         raise NothingChosen
     met = [one for one in found if one.entry.id in wanted]
-    person = opening.person_of(document)
+    person, opened_by = opening.person_of(document), document.get("by", "")
     try:
         tried = attempts.count([(RESTORES, opening.subject(person))], at=at)
     except TooManyTries as error:
@@ -81,7 +81,7 @@ def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) ->
         earlier = adopting.unrecorded(person, contents, document["stream"], document["number"], at=at)
         with transaction.atomic():
             transaction.on_commit(lambda: stands.append(True))
-            changed, report_id = _merged(vault, draft_id, person, contents, met, rows, chosen.keeps, at=at)
+            changed, report_id = _merged(vault, draft_id, person, contents, met, rows, chosen.keeps, opened_by, at=at)
             adopting.adopt(vault, person, earlier, document["stream"], at=at)
     except BaseException:
         if not stands:  # What fails after the commit takes nothing back.
@@ -110,6 +110,7 @@ def _merged(
     met: Sequence[Met],
     rows: Sequence[Row],
     keeps: Mapping[str, Keep],
+    opened_by: str,
     *,
     at: datetime,
 ) -> tuple[bool, UUID]:
@@ -152,6 +153,7 @@ def _merged(
         "done": vaults.seconds(at),
         "reference": reference if changed else "",
         "state": vault.row.version if changed else 0,
+        "by": opened_by,
         "rows": [[row.issuer, row.name, row.kind, row.fate.value, row.sentence, row.has_code] for row in rows],
     }
     report_id = report_of(draft_id)
@@ -194,7 +196,7 @@ def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
 class Report:
     """How a restore ended. `state` is the one of the list that it made, by which it is undone; 0 where none.
 
-    `undone_at` is when it was.
+    `undone_at` is when it was; `opened_by` the kind of key that the backup was opened with, empty where it needed none.
     """
 
     of: int
@@ -205,6 +207,7 @@ class Report:
     state: int
     rows: tuple[Row, ...]
     undone_at: datetime | None
+    opened_by: str
 
     @property
     def back(self) -> tuple[Row, ...]:
@@ -269,6 +272,7 @@ def report(vault: OpenVault, report_id: UUID, *, at: datetime) -> Report:
             for issuer, name, kind, fate, sentence, has_code in document["rows"]
         ),
         vaults.undone_at(vault, document["state"]) if document["state"] else None,
+        document.get("by", ""),
     )
 
 

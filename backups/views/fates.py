@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.http import VaultRequest, changing, go, page, said, vault_required
+from accounts.models import Device, KeySlot, SlotKind
 from accounts.services import devices
 from accounts.services.attempts import TooManyTries
 from accounts.services.vaults import DraftGone
@@ -149,6 +150,18 @@ def _is_elsewhere(request: VaultRequest, name: str) -> bool:
     return name != here.name or request.user.devices.filter(name=name, removed_at=None).exclude(pk=here.pk).exists()
 
 
+def _lost_device(request: VaultRequest, name: str) -> Device | None:
+    """The one other device of this name that still opens a list of the person's; None where it is not clear."""
+    others = KeySlot.objects.of_person(request.user).doors().filter(kind=SlotKind.BROWSER, device__name=name)
+    found = list(others.exclude(device=request.vault.device).select_related("device")[:2])
+    return found[0].device if len(found) == 1 else None
+
+
+def _does_not_open(request: VaultRequest, kind: str) -> str:
+    """The kind of key that opened the backup, where this list has none of it."""
+    return "" if KeySlot.objects.filter(vault=request.vault.row, kind=kind).exists() else kind
+
+
 @require_safe
 @vault_required
 def report(request: VaultRequest, report_id: UUID) -> HttpResponse:
@@ -157,11 +170,14 @@ def report(request: VaultRequest, report_id: UUID) -> HttpResponse:
         found = restoring.report(request.vault, report_id, at=timezone.now())
     except DraftGone:
         return page(request, "backups/restore_gone.html", status=404)
-    backup = finding.of(request.vault.row)
+    backup, lost = finding.of(request.vault.row), _lost_device(request, found.device_name)
     context = {
         "report": found,
         "is_backed_up": backup is not None and backup.is_on,
         "is_elsewhere": _is_elsewhere(request, found.device_name),
+        "lost": lost,
+        "lost_opens_this": lost is not None and lost.slots.filter(vault=request.vault.row).exists(),
+        "does_not_open": _does_not_open(request, found.opened_by),
         "checklist": _checklist(report_id),
     }
     return page(request, "backups/restore_report.html", context)

@@ -19,10 +19,11 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Attempt, Draft, Event, IdentityProof, User
+from accounts.models import Attempt, DeviceType, Draft, Event, IdentityProof, User
 from accounts.roles import Role
-from accounts.services import attempts, policy, vaults
+from accounts.services import attempts, devices, policy, vaults
 from accounts.services.activity import Tag
+from accounts.services.devices import NewDevice
 from accounts.services.identity import Identity, Purpose
 from accounts.vault import keys
 from accounts.vault.encoding import b64url
@@ -993,14 +994,43 @@ def test_report_counts_apart_what_came_back_and_what_was_here(old: Visitor, new:
 
 def test_lost_device_is_spoken_of_where_it_was_another_one(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
-    said = "Remove the lost device here and at the sites"
     elsewhere = new.client.get(restored(new).headers["Location"])
     address = restored(old).headers["Location"]
     here = old.client.get(address)
-    factories.with_another_device(old, name=old.device.name, type="android")
-    of_two = old.client.get(address)
+    of_two = factories.with_another_device(old, name=old.device.name, type="android")
+    also_here = old.client.get(address)
 
-    assert [said in text(page) for page in (elsewhere, here, of_two)] == [True, False, True]
+    sites = "Remove the lost device at your sites too"
+    assert [sites in text(page) for page in (elsewhere, here, also_here)] == [True, False, True]
+    assert "If it still opens a list of yours, it stands among your devices." in text(elsewhere)
+    assert "still opens this list. Remove it." in text(also_here)
+    assert f'href="{reverse("accounts:device-remove", args=[of_two.device.pk])}"' in main(also_here)
+
+
+@pytest.mark.parametrize("own_words", [False, True])
+def test_report_says_first_what_is_still_open_and_what_does_not_open_the_new_list(
+    old: Visitor, db: None, own_words: bool
+) -> None:
+    factories.create_words(on=old, words=WORDS)
+    factories.backed_up(old, protection=Protection.KEY)
+    pixel_9 = NewDevice(uuid4(), "Pixel 9", DeviceType.ANDROID)
+    made = devices.set_up(old.user, pixel_9, at=timezone.now(), separate=True)
+    new = factories.with_key(factories.at_another_browser(old), made.device, made.cookie)
+    if own_words:
+        factories.create_words(on=new, words="other words for the list that is new")
+
+    preview = preview_of(new, proof=proof_of(new, target=str(new.vault.row.pk)), words=WORDS)
+    report = new.client.get(restored(new, preview).headers["Location"])
+
+    next_steps = [re.sub(r"<.*?>", "", line) for line in re.findall(r'cell-title">(.*?)</span>', main(report))]
+    assert next_steps[: 5 - own_words] == [
+        "'Pixel 8' still opens your former list. Remove it.",
+        "Remove the lost device at your sites too",
+        "Turn on Cloud Backup here",
+        *([] if own_words else ["The words that opened the backup do not open this list"]),
+        "Look at your codes",
+    ]
+    assert f'href="{reverse("accounts:device-remove", args=[old.device.pk])}"' in main(report)
 
 
 @pytest.mark.row("T22")

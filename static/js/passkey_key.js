@@ -123,12 +123,14 @@
   const second = form.querySelector("[data-passkey-second]");
   const again = form.querySelector("[data-passkey-again]");
   let id = "";
+  let cannot = ""; // What is said where it gives no key: of one just made nothing was kept, one that was chosen signs in.
   let before = null; // What the last ceremony gave.
   let uses = 0;
 
-  const begin = (found) => {
+  const begin = (found, sentence) => {
+    cannot = sentence;
     if (found.enabled === false || (found.enabled === undefined && !found.output)) {
-      say(form, words.wordsCannot);
+      say(form, cannot);
       return;
     }
     ({ id } = found);
@@ -146,8 +148,8 @@
     second.hidden = true;
     again.hidden = true;
   };
-  touch(form, form.querySelector("[data-passkey-make]"), async () => begin(await make(form)));
-  touch(form, form.querySelector("[data-passkey-choose]"), async () => begin(await use(form.dataset.rp, [])));
+  touch(form, form.querySelector("[data-passkey-make]"), async () => begin(await make(form), words.wordsNewCannot));
+  touch(form, form.querySelector("[data-passkey-choose]"), async () => begin(await use(form.dataset.rp, []), words.wordsCannot));
   touch(form, second.querySelector("[data-passkey-use]"), async () => {
     const used = await use(form.dataset.rp, [id]);
     uses += 1;
@@ -162,7 +164,7 @@
     } else {
       if (used.output) used.output.fill(0);
       end();
-      say(form, words.wordsCannot);
+      say(form, cannot);
     }
   });
   form.addEventListener("submit", (event) => event.preventDefault()); // Enter in the name's field makes nothing.

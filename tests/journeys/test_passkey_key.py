@@ -242,7 +242,8 @@ def test_passkey_without_prf_makes_no_key_and_is_told_so(
     page.get_by_role("button", name="Make a passkey").click()
 
     expect(page.get_by_role("alert")).to_have_text(
-        "This passkey cannot hold a key. It can still sign you in. Six words work everywhere."
+        "This passkey cannot hold a key. Nothing of it was kept here: delete it in your password manager."
+        " Six words work everywhere."
     )
     assert not KeySlot.objects.filter(kind=SlotKind.PASSKEY).exists()
 
@@ -308,7 +309,7 @@ def test_browser_that_gives_other_bytes_each_time_makes_no_key(
     expect(page.get_by_text("Once more: the two answers must be alike.")).to_be_visible()
     page.get_by_role("button", name="Use it").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("This passkey cannot hold a key.")
+    expect(page.get_by_role("alert")).to_contain_text("Nothing of it was kept here: delete it in")
     assert not KeySlot.objects.filter(kind=SlotKind.PASSKEY).exists()
 
 

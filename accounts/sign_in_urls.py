@@ -37,7 +37,7 @@ GUARDS: Mapping[str, Callable[[View], View]] = {
     "account_inactive": _as_it_is,
     "account_signup": _as_it_is,
     "account_signup_by_passkey": _as_it_is,
-    "account_email_verification_sent": _as_it_is,
+    "account_email_verification_sent": sign_in.counts_anew,
     "account_request_login_code": _as_it_is,
     "account_confirm_login_code": _as_it_is,
     "account_reset_password": _as_it_is,

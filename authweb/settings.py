@@ -181,6 +181,7 @@ ACCOUNT_LOGIN_BY_CODE_ENABLED = True
 # All mailed codes count for as long: mails are slow. The mails name the time.
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 15 * 60
 ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True  # Mails get lost: twice more, each with a code of its own.
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_RATE_LIMITS = {"make_words": "10/h/user"}  # Beside allauth's own.

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from allauth.account import app_settings as account_settings
 from allauth.account.adapter import get_adapter
+from allauth.account.internal.flows.email_verification_by_code import EMAIL_VERIFICATION_CODE_SESSION_KEY
 from allauth.account.internal.flows.password_reset_by_code import PasswordResetVerificationProcess
+from allauth.account.internal.stagekit import LOGIN_SESSION_KEY
 from allauth.account.models import EmailAddress
 from allauth.account.utils import get_next_redirect_url
 from allauth.core import ratelimit
@@ -210,6 +214,29 @@ def passkeys_on(request: UserRequest) -> HttpResponse:
         said(request, _("Your passkeys are accepted again."))
         return go(request, _HERE)
     return page(request, "accounts/passkeys_on.html")
+
+
+# -- The code of a sign-up --------------------------------------------------------------------------------------------
+
+
+def counts_anew(view: View) -> View:
+    """Guard: none; a code that is sent again counts as long, and for as many tries, as the page and its mail say.
+
+    For an address that is taken as well, where none is sent: else the time would tell.
+    """
+
+    @wraps(view)
+    def counted(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        before = request.session.get(EMAIL_VERIFICATION_CODE_SESSION_KEY, {}).get("resend_count")
+        response = view(request, *args, **kwargs)
+        state = request.session.get(EMAIL_VERIFICATION_CODE_SESSION_KEY, {})
+        if response.status_code == HTTPStatus.FOUND and before is not None and state.get("resend_count", 0) > before:
+            request.session[EMAIL_VERIFICATION_CODE_SESSION_KEY] = state | {"at": time.time(), "failed_attempts": 0}
+            if LOGIN_SESSION_KEY in request.session:  # The sign-in that waits for the code.
+                request.session[LOGIN_SESSION_KEY] |= {"initiated_at": time.time()}
+        return response
+
+    return counted
 
 
 # -- Signing in again -------------------------------------------------------------------------------------------------

@@ -77,6 +77,30 @@ def test_sign_up_ends_signed_in_after_the_mailed_code(client, db):
     assert tags(user) == [Tag.SIGNED_UP, Tag.SIGNED_IN]
 
 
+def test_code_that_did_not_come_is_sent_again_twice_and_counts_as_long(client, alice):
+    taken = Client()
+    with time_machine.travel(timezone.now().timestamp(), tick=False) as clock:
+        sign_up(taken, "alice@example.org")
+        mail.outbox.clear()
+        sign_up(client)
+        first = code_of_mail()
+        too_soon = client.post(VERIFY, {"action": "resend"})
+        sent, pages = [len(mail.outbox)], []
+        for _ in range(3):
+            clock.shift(840)
+            pages += [who.get(VERIFY).content.decode() for who in (client, taken)]
+            for who in (client, taken):
+                who.post(VERIFY, {"action": "resend"})
+            sent.append(len(mail.outbox))
+        last = client.get(VERIFY).content.decode()
+        of_first = client.post(VERIFY, {"code": first}).status_code
+        of_newest = client.post(VERIFY, {"code": code_of_mail()}).status_code
+
+    assert too_soon.status_code == 429
+    assert (sent, of_first, of_newest) == ([1, 2, 3, 3], 200, 302)
+    assert [">Send again</button>" in page for page in (*pages, last)] == [True] * 4 + [False] * 3
+
+
 def test_third_wrong_code_ends_the_code(client, db):
     sign_up(client)
     code = code_of_mail()

@@ -156,6 +156,21 @@ def test_steps_are_those_of_the_article_in_its_order() -> None:
     ]
 
 
+def test_restore_begins_with_the_lost_device_and_names_each_page_on_the_way() -> None:
+    page = read("restore")
+
+    assert headings(page)[:2] == ["Is the device lost or stolen?", "How do I bring my accounts back?"]
+    walk = main(page).partition("How do I bring my accounts back?")[2].partition("</ol>")[0]
+    assert re.findall(r"<strong>(.*?)</strong>", walk)[1:] == [
+        "Restore from backup",
+        *("Sign in", "Create an Authweb account"),
+        *("Can you still open the list you have?", "I cannot open it any more"),
+        *("Sign in again", "Go on", "Forgot your password?"),
+        *("Set up this device", "Continue"),
+        *("Restore", "Action required"),
+    ]
+
+
 @pytest.mark.article("G-02")
 @pytest.mark.parametrize(
     ("before", "account", "said", "steps_of_ios"),

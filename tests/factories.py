@@ -196,8 +196,14 @@ def block(
     contact: str = "it@contoso.com",
 ) -> BlockedDomain:
     """A rule about a domain, from today on where no day is given."""
-    day = from_date or timezone.now().date()
-    return BlockedDomain.objects.create(domain=domains.canonical(domain), from_date=day, reason=reason, contact=contact)
+    now = timezone.now()
+    return BlockedDomain.objects.create(
+        domain=domains.canonical(domain),
+        from_date=from_date or now.date(),
+        reason=reason,
+        contact=contact,
+        dated_at=now,
+    )
 
 
 def vault_of(visitor: Visitor) -> Vault:

@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                         help_text="Whom people can ask, as it@contoso.com.", max_length=200, verbose_name="contact"
                     ),
                 ),
+                ("dated_at", models.DateTimeField(editable=False, null=True)),
             ],
             options={
                 "verbose_name": "blocked domain",

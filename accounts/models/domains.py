@@ -15,6 +15,7 @@ class BlockedDomain(models.Model):
     from_date = models.DateField(_("from"), help_text=_("The first day on which it holds; days are those of UTC."))
     reason = models.CharField(_("reason"), max_length=200, help_text=_("People read it where a code is refused."))
     contact = models.CharField(_("contact"), max_length=200, help_text=_("Whom people can ask, as it@contoso.com."))
+    dated_at = models.DateTimeField(null=True, editable=False)  # When it was made, or its day became another.
 
     class Meta:
         verbose_name = _("blocked domain")

@@ -434,15 +434,18 @@ def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) ->
         chosen.append(replace(entry, added=vaults.seconds(at)))
     if not chosen:
         return 0
-    for refused in policy.refused(vault.user, Act.ADD, chosen, at=at).values():
-        raise refused
     if document.proof is not None:
         who = signing.spend(vault, document.proof, at=at)
-        chosen = [signing.bound(entry, who) for entry in chosen]
+        chosen = [signing.coded(entry, who) for entry in chosen]
 
     def added(accounts: AccountList) -> AccountList:
+        # Under the lock of the list: the account may have another name by now than when its code was read.
         if document.entry_id:
-            return accounts.with_code(document.entry_id, _counted(accounts, chosen[0], shown=alone))
+            coded = accounts.with_code(document.entry_id, _counted(accounts, chosen[0], shown=alone))
+            policy.require(vault.user, Act.ADD, coded.get(document.entry_id), at=at)
+            return coded
+        for refused in policy.refused(vault.user, Act.ADD, chosen, at=at).values():
+            raise refused
         for entry in chosen:
             signing.check_new(accounts, entry)
         return _added(accounts, [_counted(accounts, entry, shown=alone) for entry in chosen])

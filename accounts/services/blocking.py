@@ -104,6 +104,14 @@ def met_by(vault: OpenVault) -> Blocks:
     return every() if vault.has_rules else {}
 
 
+def began(since: datetime, until: datetime) -> bool:
+    """Whether a rule holds at `until` that did not at `since`: its day came between the two, or it was made there."""
+    if until <= since:
+        return False
+    held = BlockedDomain.objects.filter(from_date__lte=until.astimezone(UTC).date())
+    return held.filter(Q(from_date__gt=since.astimezone(UTC).date()) | Q(dated_at__gt=since)).exists()
+
+
 def refusal(block: Block) -> str:
     """Why a code is not taken, and whom to ask."""
     return _("Codes for %(domain)s may not be kept here: %(reason)s. Ask %(contact)s.") % {
@@ -139,12 +147,22 @@ def affected(domain: str) -> Affected:
 
 @transaction.atomic
 def keep(rule: BlockedDomain, *, by: User, at: datetime) -> None:
-    """Keep a rule, new or changed. Its administrator's activity has a line, and so has that of everybody it affects."""
-    is_new = rule.pk is None
+    """Keep a rule, new or changed. Its administrator's activity has a line, and so has that of everybody it affects.
+
+    Of another reason or contact people are told nothing, since their line has neither; where nothing is another,
+    nothing is done.
+    """
+    before = BlockedDomain.objects.select_for_update().filter(pk=rule.pk).first()
+    if before is not None and block_of(before) == block_of(rule):
+        return
+    is_told = before is None or (before.domain, before.from_date) != (rule.domain, rule.from_date)
+    if is_told:
+        rule.dated_at = at
     rule.save()
     facts = {"domain": rule.readable, "day": rule.from_date.isoformat()}
-    activity.record(Tag.DOMAIN_BLOCKED if is_new else Tag.DOMAIN_CHANGED, user=by, at=at, facts=facts)
-    _tell(rule, Tag.MEMBER_BLOCKED, facts, by=by, at=at)
+    activity.record(Tag.DOMAIN_BLOCKED if before is None else Tag.DOMAIN_CHANGED, user=by, at=at, facts=facts)
+    if is_told:
+        _tell(rule, Tag.MEMBER_BLOCKED, facts, by=by, at=at)
 
 
 @transaction.atomic

@@ -16,17 +16,21 @@ class Act(StrEnum):
 
     ADD = "add"
     RENAME = "rename"
+    KEEP = "keep"
     PUT_BACK = "put_back"
     RESTORE = "restore"
     BACK_UP = "back_up"
 
 
 class Refused(Exception):
-    """The rule says no; its sentence, translated, is for the person. `short` says it where a line has little room."""
+    """The rule says no; its sentence, translated, is for the person. `short` says it where a line has little room.
 
-    def __init__(self, sentence: str, short: str = "") -> None:
+    `over` is what the rule is about, as a domain: two of one rule about the same are one to the person.
+    """
+
+    def __init__(self, sentence: str, short: str = "", over: str = "") -> None:
         super().__init__(sentence)
-        self.sentence, self.short = sentence, short or sentence
+        self.sentence, self.short, self.over = sentence, short or sentence, over
 
 
 # A rule is asked of many accounts at once, so that it reads once what it needs. It answers with those it refuses.
@@ -41,7 +45,10 @@ def domains(user: User, act: Act, entries: Sequence[Entry], at: datetime) -> dic
     """
     brought = act in (Act.ADD, Act.RENAME)
     found = blocking.held(entries, blocking.every(), at=at, brought=brought) if entries else {}
-    return {entry_id: Refused(blocking.refusal(block), blocking.short(block)) for entry_id, block in found.items()}
+    return {
+        entry_id: Refused(blocking.refusal(block), blocking.short(block), block.domain)
+        for entry_id, block in found.items()
+    }
 
 
 RULES: list[Rule] = [domains]
@@ -62,11 +69,17 @@ def require(user: User, act: Act, entry: Entry, *, at: datetime) -> None:
 
 
 def require_name(user: User, entry: Entry, *, issuer: str, name: str, at: datetime) -> None:
-    """Ask every rule about another name of an account. One that is refused as it stands is no worse off by that.
+    """Ask every rule about another name of an account. One refused as it stands, over the same, is no worse off.
 
-    Raises Refused, and ParseError for what is no name.
+    In the operation that renames it, so that nothing becomes of the account between the two. Raises Refused, and
+    ParseError for what is no name.
     """
     renamed = entry.renamed(issuer=issuer, name=name)
+    if (renamed.issuer, renamed.name) == (entry.issuer, entry.name):
+        return
     error = refused(user, Act.RENAME, [renamed], at=at).get(entry.id)
-    if error is not None and entry.id not in refused(user, Act.RENAME, [entry], at=at):
+    if error is None:
+        return
+    stands = refused(user, Act.KEEP, [entry], at=at).get(entry.id)
+    if stands is None or stands.over != error.over:
         raise error

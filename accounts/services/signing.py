@@ -20,8 +20,8 @@ from accounts.services.activity import Tag
 from accounts.services.identity import Identity, NotProven, Purpose
 from accounts.services.policy import Act
 from accounts.services.vaults import OpenVault
+from accounts.vault import domains, keys
 from accounts.vault import entry as core
-from accounts.vault import keys
 from accounts.vault.entry import Entry, Kind
 from accounts.vault.errors import AlreadyListed, ParseError, Reason
 from accounts.vault.list import AccountList
@@ -62,6 +62,16 @@ def bound(entry: Entry, who: Identity) -> Entry:
     if (entry.kind is Kind.WORK) is not (who.role == Role.ENTRA):
         raise NotProven
     return replace(entry, identity=_stands_for(who), signed_in=vaults.seconds(who.signed_in_at))
+
+
+def coded(entry: Entry, who: Identity) -> Entry:
+    """The code as one of whoever signed in; as any other where its name is of a domain that the sign-in is not.
+
+    A sign-in to one account says nothing of the code of another. Raises as `bound`.
+    """
+    proven = domains.named_by(named(entry, who))
+    others = [text for text in domains.named_by(entry) if text not in proven and domains.is_one(text)]
+    return replace(entry, kind=Kind.THIRD_PARTY, identity=None, signed_in=None) if others else bound(entry, who)
 
 
 def role_of(entry: Entry) -> Role:

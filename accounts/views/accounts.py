@@ -191,16 +191,14 @@ def edit(request: VaultRequest, entry_id: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         issuer, name, note = (form.cleaned_data[field] for field in ("issuer", "name", "note"))
         at = timezone.now()
+        tag = Tag.ENTRY_RENAMED if (issuer, name) != (entry.issuer, entry.name) else Tag.ENTRY_NOTED
+
+        def changed(accounts: AccountList) -> AccountList:
+            policy.require_name(request.user, accounts.get(entry_id), issuer=issuer, name=name, at=at)
+            return accounts.rename(entry_id, issuer=issuer, name=name).note(entry_id, note)
+
         try:
-            if (issuer, name) != (entry.issuer, entry.name):
-                policy.require_name(request.user, entry, issuer=issuer, name=name, at=at)
-            tag = Tag.ENTRY_RENAMED if (issuer, name) != (entry.issuer, entry.name) else Tag.ENTRY_NOTED
-            vaults.change(
-                request.vault,
-                lambda accounts: accounts.rename(entry_id, issuer=issuer, name=name).note(entry_id, note),
-                tag=tag,
-                at=at,
-            )
+            vaults.change(request.vault, changed, tag=tag, at=at)
         except policy.Refused as refused:
             form.add_error("issuer", refused.sentence)
         except AlreadyListed:

@@ -102,7 +102,10 @@ def _left_out(
     """Why accounts of the list are in no saved state, and what to do where the newest one goes by other rules."""
     if vault is None or vault.opened is None:
         return (), ()
-    now = Counter(blocking.held(vault.opened.entries, blocking.met_by(vault), at=at).values())
+    held = blocking.held(vault.opened.entries, blocking.met_by(vault), at=at)
+    if not held and not backup.left_out:
+        return (), ()
+    now = Counter(held.values())
     texts = [
         ngettext(
             "%(count)d account is no longer backed up: blocked for %(domain)s since %(day)s.",
@@ -112,8 +115,11 @@ def _left_out(
         % {"count": count, "domain": block.readable, "day": day_of(block.from_date)}
         for block, count in now.items()
     ]
-    more = backup.left_out - now.total()
-    if more > 0:
+    lacking = set(backup.left_out_marks.split())
+    is_lacking = {entry.id: backup.mark(entry.id) in lacking for entry in vault.opened.entries}
+    more = sum(lacks for entry_id, lacks in is_lacking.items() if entry_id not in held)
+    still = sum(not is_lacking[entry_id] for entry_id in held)
+    if more:
         texts.append(
             ngettext(
                 "%(count)d account is blocked no longer and is in no saved state yet.",
@@ -122,14 +128,14 @@ def _left_out(
             )
             % {"count": more}
         )
-    elif more < 0 and backup.saved_at is not None:
+    if still and backup.saved_at is not None:
         sentence = ngettext(
             "The saved state of %(time)s still holds it. A restore does not bring it back.",
             "The saved state of %(time)s still holds them. A restore does not bring them back.",
-            -more,
+            still,
         )
         texts.append(sentence % {"time": say.short(backup.saved_at)})
-    return tuple(texts), (Step.BACK_UP,) if more > 0 else ()
+    return tuple(texts), (Step.BACK_UP,) if more else ()
 
 
 class _Sayings:

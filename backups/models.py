@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
@@ -20,6 +22,7 @@ SAVING_TAKES = timedelta(seconds=2)
 CHECKED_EVERY = timedelta(days=7)
 UNCHECKED_AFTER = timedelta(days=8)
 UNCHECKED_WARNS_AFTER = timedelta(days=30)
+_MARK = 12
 
 
 class RecoveryAccount(models.Model):
@@ -128,6 +131,7 @@ class Backup(models.Model):
     named = models.PositiveIntegerField(_("accounts by name"), default=0)
     # By a rule: they are in the list alone.
     left_out = models.PositiveIntegerField(_("accounts left out"), default=0, db_default=0)
+    left_out_marks = models.TextField(blank=True, default="", db_default="")  # Which, as `marks`.
     behind_since = models.DateTimeField(_("behind since"), null=True)  # The oldest change that is in none.
     behind_changes = models.PositiveIntegerField(default=0)
     behind_told_at = models.DateTimeField(null=True)
@@ -184,6 +188,14 @@ class Backup(models.Model):
     def of_list(self) -> int:
         """Accounts that the list had when that was made: those in it, and those that a rule left out."""
         return self.count + self.left_out
+
+    def mark(self, entry_id: str) -> str:
+        """By what the rows of this backup know an account that a rule left out. Nobody finds its id, made by chance."""
+        return hashlib.sha256(f"{self.stream} {entry_id}".encode()).hexdigest()[:_MARK]
+
+    def marks(self, entry_ids: Iterable[str]) -> str:
+        """Several of them, as they are kept."""
+        return " ".join(sorted(map(self.mark, entry_ids)))
 
     def status(self, at: datetime) -> Status:
         """One of ten states; of what was checked, never of what was sent."""
@@ -244,6 +256,7 @@ class Generation(models.Model):
     whole = models.PositiveIntegerField(_("accounts with code"))
     named = models.PositiveIntegerField(_("accounts by name"))
     left_out = models.PositiveIntegerField(_("accounts left out"), default=0, db_default=0)
+    left_out_marks = models.TextField(blank=True, default="", db_default="")  # Which, as `Backup.marks`.
     device_name = models.CharField(_("made on"), max_length=64)
     slots = models.JSONField(default=list)  # [kind, id of the key slot]; none: the sign-in alone opens it.
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WAITING)

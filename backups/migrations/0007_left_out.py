@@ -17,6 +17,16 @@ class Migration(migrations.Migration):
             field=models.PositiveIntegerField(db_default=0, default=0, verbose_name="accounts left out"),
         ),
         migrations.AddField(
+            model_name="backup",
+            name="left_out_marks",
+            field=models.TextField(blank=True, db_default="", default=""),
+        ),
+        migrations.AddField(
+            model_name="generation",
+            name="left_out_marks",
+            field=models.TextField(blank=True, db_default="", default=""),
+        ),
+        migrations.AddField(
             model_name="generation",
             name="left_out",
             field=models.PositiveIntegerField(db_default=0, default=0, verbose_name="accounts left out"),

@@ -16,7 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q
 
-from accounts.services import activity
+from accounts.services import activity, blocking
 from accounts.services.activity import Tag
 from accounts.vault.errors import VaultError
 from backups import envelope
@@ -163,9 +163,12 @@ class _NotCounted(Exception):
 
 def _sum_up(backup_id: UUID, one: Generation, *, at: datetime) -> None:
     summary = {"saved_at": one.made_at, "checked_at": at, "whole": one.whole, "named": one.named}
-    summary["left_out"] = one.left_out
+    summary |= {"left_out": one.left_out, "left_out_marks": one.left_out_marks}
     backup = Backup.objects.filter(pk=backup_id)
-    if not backup.filter(high_water=one.sequence).update(**summary, **_UP_TO_DATE):
+    # What was made before a rule began may hold what it is about, and the list that would tell is shut. It is kept, for
+    # it has all that was changed; but it is not the last word.
+    end = _UP_TO_DATE | ({"behind_since": at} if blocking.began(one.made_at, at) else {})
+    if not backup.filter(high_water=one.sequence).update(**summary, **end):
         # A newer one is on its way: until it is proven, this is the newest that is.
         backup.filter(Q(saved_at=None) | Q(saved_at__lte=one.made_at)).update(**summary)
 
@@ -178,7 +181,8 @@ _UP_TO_DATE: dict[str, Any] = {
     "reference": "",
     "retry_at": None,
 }
-_SUMMARY = ["saved_at", "checked_at", "whole", "named", "left_out", *_UP_TO_DATE]
+_OF_NEWEST = ("whole", "named", "left_out", "left_out_marks")
+_SUMMARY = ["saved_at", "checked_at", *_OF_NEWEST, *_UP_TO_DATE]
 
 
 def failed(backup: Backup, cause: Cause, *, at: datetime) -> None:
@@ -245,7 +249,8 @@ def _is_damaged(one: Generation, cause: Cause, *, at: datetime) -> bool:
             return False
         before = row.generations.stored().newest_first().first()
         row.saved_at, row.checked_at = (before.made_at, before.checked_at) if before else (None, None)
-        row.whole, row.named, row.left_out = (before.whole, before.named, before.left_out) if before else (0, 0, 0)
+        for field in _OF_NEWEST:
+            setattr(row, field, getattr(before or Backup(), field))
         row.behind_since = row.behind_since or one.made_at
         row.save(update_fields=_SUMMARY)
         failed(row, cause, at=at)

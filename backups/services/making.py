@@ -125,6 +125,7 @@ def make(backup: Backup, accounts: AccountList, *, at: datetime, counter_only: b
         whole=contents.whole,
         named=contents.named,
         left_out=len(refused),
+        left_out_marks=backup.marks(refused),
         device_name=backup.device_name,
         slots=[[one.kind, one.slot] for one in backup_keys],
         waiting=sealed,

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Device
-from accounts.services import activity, vaults
+from accounts.services import activity, blocking, vaults
 from accounts.services.activity import Tag
 from accounts.services.identity import Identity
 from accounts.services.vaults import OpenVault
@@ -178,7 +178,8 @@ def protect(vault: OpenVault, protection: Protection, *, at: datetime) -> Backup
 
 @sensitive_variables()
 def back_up(vault: OpenVault, *, at: datetime) -> Backup:
-    """Send what waits; make a saved state anew where none waits, and the backup is behind or a rule is another by now.
+    """Send what waits; make a saved state anew where none waits and the backup is behind, and in any case where other
+    accounts are blocked by now, or may be: what waited is superseded by it.
 
     Raises NotOn.
     """
@@ -189,13 +190,15 @@ def back_up(vault: OpenVault, *, at: datetime) -> Backup:
         backup = rows.filter(vault=vault.row).first()
         if backup is None or not backup.is_on:
             raise finding.NotOn
-        waits = backup.generations.filter(state=Generation.State.WAITING).exists()
-        if waits:
+        waiting = backup.generations.filter(state=Generation.State.WAITING).newest_first().first()
+        accounts = finding.newest_list(vault, at=at)
+        marks = backup.marks(making.left_out(backup, accounts, at=at))
+        if marks != (waiting or backup).left_out_marks or (waiting is not None and blocking.began(waiting.made_at, at)):
+            making.attempt(backup, accounts, at=at)
+        elif waiting is not None:
             keeping.send_once_committed(backup, at=at)
-        else:
-            accounts = finding.newest_list(vault, at=at)
-            if backup.behind_since is not None or len(making.left_out(backup, accounts, at=at)) != backup.left_out:
-                making.attempt(backup, accounts, at=at)
+        elif backup.behind_since is not None:
+            making.attempt(backup, accounts, at=at)
     return finding.again(backup)
 
 
@@ -207,6 +210,7 @@ def _begin(backup: Backup, account: RecoveryAccount, device: Device, *, at: date
     backup.device_name, backup.on_at, backup.deletes_at = device.name, at, None
     backup.high_water = backup.accepted = backup.behind_changes = 0
     backup.whole = backup.named = backup.left_out = 0
+    backup.left_out_marks = ""
     backup.saved_at = backup.checked_at = backup.behind_since = backup.behind_told_at = backup.retry_at = None
     backup.restore_tried_at = None
     backup.failure, backup.reference, backup.shrunk_from = "", "", None

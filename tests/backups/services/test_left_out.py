@@ -19,10 +19,11 @@ from accounts.vault.entry import Kind
 from accounts.vault.list import AccountList
 from backups.contents import Contents
 from backups.models import Backup
-from backups.services import fates
+from backups.services import fates, keeping
 from backups.services.fates import Fate
+from backups.storage import Cause
 from tests import factories
-from tests.backups.support import contents, newest
+from tests.backups.support import FaultyStore, contents, newest
 from tests.factories import Visitor, an_entry, create_entry
 from tests.pages import text
 
@@ -109,6 +110,52 @@ def test_card_says_what_the_newest_saved_state_still_holds_and_what_it_lacks(
     backed_up.refresh_from_db()
     assert (backed_up.count, backed_up.left_out) == (4, 0)
     assert "4 of 4 accounts" in text(alice_phone.client.get(STATUS))
+
+
+def test_card_and_back_up_see_that_others_are_blocked_though_as_many(alice_phone: Visitor, backed_up: Backup) -> None:
+    factories.block("it.contoso.com")
+    create_entry(on=alice_phone, issuer="VPN", name="alice@fabrikam.com")
+    before = names(backed_up)
+    BlockedDomain.objects.all().delete()
+    factories.block("fabrikam.com")
+
+    card = text(alice_phone.client.get(STATUS))
+    alice_phone.client.post(reverse("backups:back-up"))
+    again = backed_up.generations.count()
+    alice_phone.client.post(reverse("backups:back-up"))
+
+    assert before == ["alice", "alice@contoso.com", "bob@contoso.com", "alice@fabrikam.com"]
+    assert "1 account is blocked no longer and is in no saved state yet." in card
+    assert "still holds it. A restore does not bring it back." in card
+    assert names(backed_up) == ["alice", "alice@contoso.com", "bob@contoso.com", "alice@it.contoso.com"]
+    assert backed_up.generations.count() == again
+
+
+@pytest.mark.parametrize(("began", "is_end"), [("made", False), ("its day", False), ("before", True)])
+@pytest.mark.parametrize("is_sent", [True, False], ids=["sent by itself", "asked for"])
+def test_what_waited_while_a_rule_began_is_kept_and_is_not_the_last_word(
+    faulty: type[FaultyStore], alice_phone: Visitor, backed_up: Backup, began: str, is_end: bool, is_sent: bool
+) -> None:
+    today = timezone.now().date()
+    if began == "before":
+        factories.block("contoso.com", today)
+    faulty.faults["create"] = Cause.UNREACHABLE
+    noted(alice_phone, "while the store is away")
+    faulty.faults.clear()
+    if began != "before":
+        factories.block("contoso.com", today + DAY if began == "its day" else today)
+
+    with time_machine.travel(timezone.now() + DAY):
+        sent = keeping.retry(timezone.now()) if is_sent else None
+        by_then = names(backed_up)
+        alice_phone.client.post(reverse("backups:back-up"))
+
+    backed_up.refresh_from_db()
+    without, whole = ["alice", "alice@it.contoso.com"], [entry.name for entry in alice_phone.entries]
+    assert sent == (int(is_end) if is_sent else None)
+    assert by_then == (without if is_sent and is_end else whole)
+    assert (names(backed_up), backed_up.behind_since, backed_up.left_out) == (without, None, 2)
+    assert newest(backed_up).sequence == backed_up.high_water == (2 if is_end else 3)
 
 
 def test_page_before_the_backup_names_what_is_not_carried() -> None:

@@ -81,8 +81,6 @@ def canonical(text: str) -> str:
         raise NotADomain(Fault.UNREADABLE)
     if "." not in domain:
         raise NotADomain(Fault.SINGLE)
-    if _is_number(domain):  # Its digits or dots were those of another script.
-        raise NotADomain(Fault.IP)
     return domain
 
 

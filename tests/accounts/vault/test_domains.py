@@ -23,7 +23,7 @@ WRITTEN = (
 
 @pytest.mark.parametrize("text", WRITTEN, ids=ascii)
 def test_domain_has_one_spelling_however_it_is_written(text: str) -> None:
-    assert domains.canonical(text) == "contoso.com"
+    assert (domains.canonical(text), domains.is_one(text)) == ("contoso.com", True)
     assert domains.named_by(new_entry(issuer=text.strip(), name="alice")) == ("contoso.com", "")
     assert domains.named_by(new_entry(issuer="VPN", name=f"alice＠{text}"))[1] == "contoso.com"
     assert domains.named_by(new_entry(issuer="VPN", name=f"alice@{text}"))[1] == "contoso.com"
@@ -76,6 +76,7 @@ def test_other_domains_stay_others() -> None:
     assert domains.canonical("straße.example") != domains.canonical("strasse.example")
     assert domains.named_by(new_entry(issuer="♞.♞", name="a@♞.com")) == ("", "")
     assert domains.readable("xn--zz.com") == "xn--zz.com"
+    assert domains.of_address(f"a@{'x' * 5000}.com") == ""
 
 
 @pytest.mark.parametrize(

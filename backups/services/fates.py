@@ -119,6 +119,7 @@ def rows_of(vault: OpenVault, found: Sequence[Met], *, at: datetime) -> Iterator
         if met.entry.id in refused and fate is not Fate.HERE:
             fate, sentence, short = Fate.BLOCKED, refused[met.entry.id].sentence, refused[met.entry.id].short
         entry, there = met.entry, met.there
+        clash = there if fate is Fate.CLASH else None  # Of two of one name alone it is told since when each is.
         yield Row(
             entry.id,
             entry.issuer,
@@ -129,8 +130,8 @@ def rows_of(vault: OpenVault, found: Sequence[Met], *, at: datetime) -> Iterator
             short=short,
             has_code=(there if fate is Fate.HERE and there is not None else entry).secret is not None,
             waits=fate is Fate.HERE and there is not None and there.needs in WAITING,
-            added=moment(entry.added),
-            there_added=moment(there.added if there is not None else None),
+            added=moment(entry.added) if clash is not None else None,
+            there_added=moment(clash.added) if clash is not None else None,
         )
 
 

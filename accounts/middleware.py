@@ -128,7 +128,7 @@ class Strangers:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer; the browser keeps its cookies."""
-        if request.path_info.startswith(settings.READ_BY_STRANGERS):
+        if f"{request.path_info}/".startswith(settings.READ_BY_STRANGERS):  # As somebody types it, too.
             request.comes_with_session = settings.SESSION_COOKIE_NAME in request.COOKIES  # type: ignore[attr-defined]
             request.COOKIES = {name: value for name, value in request.COOKIES.items() if not self._tells_who(name)}
         return self.get_response(request)

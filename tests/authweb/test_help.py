@@ -71,9 +71,9 @@ def test_search_and_what_is_not_there_answer_without_a_database() -> None:
     client = Client()
     client.cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
 
-    answers = [read("", client, q="back up"), client.get("/help/nothing/"), client.post("/help/")]
+    answers = [read("", client, q="back up"), client.get("/help"), client.get("/help/nothing/"), client.post("/help/")]
 
-    assert [answer.status_code for answer in answers] == [200, 404, 405]
+    assert [answer.status_code for answer in answers] == [200, 301, 404, 405]
 
 
 def test_help_asks_nothing_and_leaves_session_and_message_to_the_next_page(alice_phone: Visitor, queries: Any) -> None:

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.services import browsers
 from accounts.services.activity import new_reference
-from authweb import databases, help_pages, installing
+from authweb import databases, help_pages, help_search, installing
 from backups.storage import StoreFailed, WriteOnce, backups
 
 logger = logging.getLogger("authweb")
@@ -46,13 +46,13 @@ def welcome(request: HttpRequest) -> HttpResponse:
 def help_index(request: HttpRequest) -> HttpResponse:
     """All pages of the help, or those that a search finds."""
     asked = request.GET.get("q", "")
-    query, at = help_pages.sought(asked), timezone.now()
-    too_long = len(asked) > help_pages.MOST_SOUGHT
+    query, at = help_search.sought(asked), timezone.now()
+    too_long = len(asked) > help_search.MOST_SOUGHT
     context = {
         "groups": [(label, [help_pages.BY_SLUG[slug] for slug in slugs]) for label, slugs in help_pages.GROUPS],
         "query": "" if too_long else query,
-        "most": help_pages.MOST_SOUGHT if too_long else 0,
-        "found": help_pages.find(query, at=at) if query and not too_long else None,
+        "most": help_search.MOST_SOUGHT if too_long else 0,
+        "found": help_search.find(query, at=at) if query and not too_long else None,
     }
     return render(request, "help/index.html", context)
 

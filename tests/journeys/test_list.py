@@ -13,6 +13,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.vault.entry import Type
+from tests import periods
 from tests.factories import SECRET, Visitor, create_entry
 
 SignIn = Callable[[BrowserContext, Visitor], None]
@@ -32,12 +33,8 @@ def code_shown(page: Page, name: str) -> str:
 
 def right_code(page: Page, name: str, period: int) -> tuple[str, str]:
     """What is shown and what should be, read within one period."""
-    while True:
-        before = time.time()
-        shown = code_shown(page, name)
-        if int(before / period) == int(time.time() / period) and before % period > 0.3:
-            return shown, oracle(before, period)
-        time.sleep(0.05)
+    shown, moment = periods.in_one(lambda: code_shown(page, name), period)
+    return shown, oracle(moment, period)
 
 
 def test_codes_are_right_over_three_boundaries_without_the_server(
@@ -170,15 +167,15 @@ def test_code_is_copied_without_the_gap_by_tap_and_by_key(
     page.goto("/accounts/")
     button = page.get_by_role("button", name="Copy code for GitHub, alice")
 
-    copied = []
-    for act in (button.click, lambda: button.press("Enter")):
+    def copied_by(act: Callable[[], None]) -> tuple[str, str]:
         page.evaluate("navigator.clipboard.writeText('')")
         act()
-        page.wait_for_timeout(200)
-        copied.append((page.evaluate("navigator.clipboard.readText()"), code_shown(page, "alice")))
+        page.wait_for_function("navigator.clipboard.readText()")
+        return page.evaluate("navigator.clipboard.readText()"), code_shown(page, "alice")
 
-    assert [text for text, _ in copied] == [shown for _, shown in copied]
-    assert re.fullmatch(r"\d{6}", copied[0][0])
+    for act in (button.click, lambda: button.press("Enter")):
+        copied, moment = periods.in_one(lambda act=act: copied_by(act))  # type: ignore[misc]
+        assert copied == (oracle(moment), oracle(moment))
     expect(page.locator("[data-said]")).to_have_text(re.compile("^Copied"))
 
 
@@ -191,12 +188,14 @@ def test_hidden_code_is_shown_by_a_tap(
     sign_in(context, alice_phone)
     page.goto("/accounts/")
     before = code_shown(page, "quick")
-    page.wait_for_timeout((5 - time.time() % 5) * 1000 + 300)
 
-    page.get_by_role("link", name="Show code for GitHub, quick").click()
-    tapped = code_shown(page, "quick")
+    def tapped() -> str:
+        page.get_by_role("link", name="Show code for GitHub, quick").click()
+        return code_shown(page, "quick")
 
-    assert [before, tapped] == ["••••••", oracle(time.time(), 5)]
+    shown, moment = periods.in_one(tapped, 5)
+
+    assert [before, shown] == ["••••••", oracle(moment, 5)]
     expect(page.locator(".row .code")).to_have_text("••••••", timeout=7_000)
 
 
@@ -306,11 +305,7 @@ def test_list_without_script_shows_current_and_next_code_with_end_time(
     sign_in(context, alice_phone)
     page = context.new_page()
 
-    while True:
-        before = time.time()
-        page.goto("/accounts/")
-        if int(before / 30) == int(time.time() / 30):
-            break
+    _, before = periods.in_one(lambda: page.goto("/accounts/"))
 
     row = page.locator(".row").inner_text()
     assert code_shown(page, "alice") == oracle(before)

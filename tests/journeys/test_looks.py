@@ -336,7 +336,8 @@ def test_hidden_page_does_not_ask_and_asks_at_once_when_it_is_back(
     while_hidden = len(asked)
 
     laptop_page.evaluate("document.querySelector('[data-look]').dataset.every = '1000'")
-    laptop_page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
+    with laptop_page.expect_request("**/look/**"):
+        laptop_page.evaluate("window.away = false; document.dispatchEvent(new Event('visibilitychange'))")
     laptop_page.wait_for_timeout(500)
 
     assert [while_hidden, len(asked)] == [0, 1]

@@ -9,7 +9,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from accounts.sentences import HASHES
-from accounts.services.adding import Choice, Preview, Typed, Waiting
+from accounts.services.adding import Choice, Typed
+from accounts.services.previewing import Preview, Waiting
 from accounts.vault.entry import DEFAULT_DIGITS, DEFAULT_PERIOD, DIGITS, PERIODS, Algorithm, Type
 from accounts.vault.errors import Reason
 from accounts.vault.list import Relation

@@ -1,16 +1,14 @@
 """Pictures, links and what is typed become accounts: read, asked for, kept sealed until the yes, then added.
 
-The secret keys never leave this service: a page gets names, settings, notes and the first code.
+The secret keys never leave the services: what a page gets is `previewing`'s.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -18,18 +16,18 @@ from django.db import transaction
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Draft
-from accounts.services import codes, policy, signing, vaults
+from accounts.services import policy, signing, vaults
 from accounts.services.activity import Tag
-from accounts.services.codes import Code
+from accounts.services.drafted import Drafted, Forbidden, Way
 from accounts.services.policy import Act
+from accounts.services.previewing import counters
 from accounts.services.signing import Several
 from accounts.services.vaults import OpenVault
 from accounts.vault import encoding, formats, keys, qr, uri
-from accounts.vault.entry import DEFAULT_DIGITS, DEFAULT_PERIOD, LARGEST_COUNTER, Algorithm, Entry, Kind, Type
+from accounts.vault.entry import LARGEST_COUNTER, Algorithm, Entry, Kind, Type
 from accounts.vault.errors import (
     AlreadyListed,
     Damaged,
-    Note,
     ParseError,
     Problem,
     Reason,
@@ -39,28 +37,10 @@ from accounts.vault.errors import (
     VaultError,
 )
 from accounts.vault.formats import Format, Found
-from accounts.vault.keys import Secret
-from accounts.vault.list import MAX_ENTRIES, AccountList, Comparison, Relation
+from accounts.vault.list import MAX_ENTRIES, AccountList, Relation
 
 MOST_PICTURES = 20
 _READING_TAKES = timedelta(seconds=6)  # At most, for all pictures of one request and a little over.
-_VERSION = 1
-
-
-class Way(StrEnum):
-    """How an account came: decides in which words its place and its faults are told."""
-
-    PICTURE = "picture"
-    LINK = "link"
-    HAND = "hand"
-
-
-@dataclass(frozen=True, slots=True)
-class Forbidden:
-    """An account that a rule refuses: where it stood, and the rule's own sentence."""
-
-    place: str | int
-    sentence: str
 
 
 class NothingTaken(Exception):
@@ -89,74 +69,6 @@ class Typed:
     digits: int
     period: int
     counter: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """An account that is in the list, by its names."""
-
-    id: str
-    issuer: str
-    name: str
-    added: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """One account that waits for a yes, as a page may show it: no key is in it.
-
-    `relation` to the list as it stands now; `listed` is the account that is the same or has its name, and none where
-    that one stands before it in the draft. `same_key` is an account in the list that has this key, whatever its name.
-    """
-
-    id: str
-    issuer: str
-    name: str
-    type: Type
-    algorithm: Algorithm
-    digits: int
-    period: int
-    counter: int
-    notes: tuple[Note, ...]
-    relation: Relation
-    listed: Listed | None
-    same_key: Listed | None
-    code: Code | None
-    is_own_factor: bool  # Its key is that of the codes by which this person signs in to Authweb.
-
-    @property
-    def is_usual(self) -> bool:
-        """Whether its codes are made as on most sites: by time, SHA-1, 6 digits, 30 seconds."""
-        settings = (self.type, self.algorithm, self.digits, self.period)
-        return settings == (Type.TOTP, Algorithm.SHA1, DEFAULT_DIGITS, DEFAULT_PERIOD)
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What waits for a yes, what could not be taken, and until when it is kept.
-
-    With `is_signed_in` it is the code of an account that was signed in to: one account, of a kind of its own. With
-    `entry_id` it is the code of that account of the list, which came back by its name.
-    """
-
-    way: Way
-    format: Format
-    waiting: tuple[Waiting, ...]
-    problems: tuple[Problem, ...]
-    forbidden: tuple[Forbidden, ...]
-    ends_at: datetime
-    is_signed_in: bool = False
-    entry_id: str = ""
-
-    @property
-    def addable(self) -> tuple[Waiting, ...]:
-        """Those that are not in the list yet."""
-        return tuple(waiting for waiting in self.waiting if waiting.relation is not Relation.SAME)
-
-    @property
-    def own_factor(self) -> frozenset[str]:
-        """Which of the addable ones give codes for Authweb itself: known by their key, whatever their name."""
-        return frozenset(waiting.id for waiting in self.addable if waiting.is_own_factor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +137,7 @@ def by_hand(vault: OpenVault, typed: Typed, *, at: datetime, proof: UUID | None 
     )
     policy.require(vault.user, Act.ADD, entry, at=at)
     found = (Found(entry, notes, 1),)
-    return _kept(vault, _Document(Way.HAND, Format.OTPAUTH, found, proof=proof, entry_id=entry_id), at)
+    return _kept(vault, Drafted(Way.HAND, Format.OTPAUTH, found, proof=proof, entry_id=entry_id), at)
 
 
 @sensitive_variables()
@@ -257,12 +169,12 @@ def _hold(
         if not problems and not forbidden:
             problems.append(Problem(1, Reason.NOTHING_IN_IT))
         raise NothingTaken(tuple(problems), tuple(forbidden))
-    document = _Document(way, result.format, tuple(found), tuple(problems), tuple(forbidden), proof, entry_id)
+    document = Drafted(way, result.format, tuple(found), tuple(problems), tuple(forbidden), proof, entry_id)
     return _kept(vault, document, at)
 
 
 @sensitive_variables()
-def _kept(vault: OpenVault, document: _Document, at: datetime) -> UUID:
+def _kept(vault: OpenVault, document: Drafted, at: datetime) -> UUID:
     if document.proof is not None:
         document = _as_signed_in(vault, document, document.proof, at)
     accounts = vaults.read(vault)
@@ -283,7 +195,7 @@ def _kept(vault: OpenVault, document: _Document, at: datetime) -> UUID:
 
 
 @sensitive_variables()
-def _as_signed_in(vault: OpenVault, document: _Document, proof: UUID, at: datetime) -> _Document:
+def _as_signed_in(vault: OpenVault, document: Drafted, proof: UUID, at: datetime) -> Drafted:
     """The one account under the name it has at its provider; one typed by hand keeps the name that was typed."""
     who = signing.look(vault, proof, at=at)
     if len(document.found) != 1:
@@ -297,7 +209,7 @@ def _as_signed_in(vault: OpenVault, document: _Document, proof: UUID, at: dateti
     return replace(document, found=(replace(found, entry=entry),))
 
 
-def _as_brought_back(vault: OpenVault, document: _Document, back: Entry, at: datetime) -> _Document:
+def _as_brought_back(vault: OpenVault, document: Drafted, back: Entry, at: datetime) -> Drafted:
     """The one account as that of the list which it is the code of: of what was read the key and its settings count."""
     if not back.scans:
         raise AlreadyListed(back)
@@ -324,89 +236,6 @@ def _size(accounts: AccountList) -> int:
     return len(accounts.entries) + len(accounts.trash)
 
 
-# -- Between: what a page may show ------------------------------------------------------------------------------------
-
-
-@sensitive_variables()
-def preview(vault: OpenVault, draft_id: UUID, *, at: datetime, own_seeds: Collection[Secret] = ()) -> Preview:
-    """What waits under this draft, beside the list as it stands now. Raises DraftGone, and NotListed where it is the
-    code of an account that is in the list no more.
-
-    `own_seeds` are the keys of the person's own second factor, by which it is known among them.
-
-    An account that waits alone comes with its first codes. Of a counter account that is the code of its counter as it
-    stands: the same one however often the page is looked at, and `accept` keeps the counter after it.
-    """
-    document = _Document.of_json(vaults.look(vault, draft_id, kind=Draft.Kind.ADD, at=at))
-    ends_at = vault.row.drafts.values_list("expires_at", flat=True).get(pk=draft_id)
-    accounts = vaults.read(vault)
-    alone = len(document.found) == 1
-    mine, beside = accounts.get(document.entry_id) if document.entry_id else None, accounts
-    if mine is not None:  # Whose code it is, that account has its name, and is no other one.
-        beside = replace(accounts, entries=tuple(one for one in accounts.entries if one.id != mine.id))
-    compared = beside.compare_many(found.entry for found in document.found)
-    if mine is not None and not mine.scans:  # Another browser was quicker.
-        compared = (Comparison(Relation.SAME, mine),)
-    if document.proof is not None:
-        there = signing.listed(accounts, document.found[0].entry.identity)
-        compared = compared if there is None else (Comparison(Relation.SAME, there),)
-    waiting = []
-    for found, comparison in zip(document.found, compared, strict=True):
-        entry = found.entry
-        same_key = None
-        if alone and comparison.relation is not Relation.SAME:
-            same_key = next((other for other in accounts.entries if other.secret == entry.secret), None)
-        listed = comparison.entry if comparison.entry is not None and comparison.entry.id in accounts else None
-        waiting.append(
-            Waiting(
-                id=entry.id,
-                issuer=entry.issuer,
-                name=entry.name,
-                type=entry.type,
-                algorithm=entry.algorithm,
-                digits=entry.digits,
-                period=entry.period,
-                counter=entry.counter,
-                notes=found.notes,
-                relation=comparison.relation,
-                listed=_listed(listed),
-                same_key=_listed(same_key),
-                code=_code(accounts, entry, at) if alone and comparison.relation is not Relation.SAME else None,
-                is_own_factor=any(entry.secret == seed for seed in own_seeds),
-            )
-        )
-    return Preview(
-        document.way,
-        document.format,
-        tuple(waiting),
-        document.problems,
-        document.forbidden,
-        ends_at,
-        document.proof is not None,
-        document.entry_id,
-    )
-
-
-@sensitive_variables()
-def _code(accounts: AccountList, entry: Entry, at: datetime) -> Code | None:
-    """The codes to check at the site. Of a counter account none that another account may have given already."""
-    if entry.type is not Type.HOTP:
-        return codes.ahead([entry], at=at)[entry.id]
-    if entry.counter == LARGEST_COUNTER or _counters(accounts, entry):
-        return None
-    return codes.first(entry, at=at)
-
-
-def _counters(accounts: AccountList, entry: Entry) -> list[int]:
-    """Where the counters of this key stand in the list and in Trash, under whatever name."""
-    everything = (*accounts.entries, *(trashed.entry for trashed in accounts.trash))
-    return [other.counter for other in everything if other.type is Type.HOTP and other.secret == entry.secret]
-
-
-def _listed(entry: Entry | None) -> Listed | None:
-    return None if entry is None else Listed(entry.id, entry.issuer, entry.name, entry.added)
-
-
 # -- Out: the yes -----------------------------------------------------------------------------------------------------
 
 
@@ -421,7 +250,7 @@ def accept(vault: OpenVault, draft_id: UUID, choice: Choice, *, at: datetime) ->
     it belongs to is too old or used, and NotListed where that account is; then nothing has changed and the draft still
     waits.
     """
-    document = _Document.of_json(vaults.take(vault, draft_id, kind=Draft.Kind.ADD, at=at))
+    document = Drafted.of_json(vaults.take(vault, draft_id, kind=Draft.Kind.ADD, at=at))
     alone = len(document.found) == 1
     chosen: list[Entry] = []
     for found in document.found:
@@ -466,7 +295,7 @@ def _counted(accounts: AccountList, entry: Entry, *, shown: bool) -> Entry:
     if entry.type is not Type.HOTP:
         return entry
     counter = min(entry.counter + 1, LARGEST_COUNTER) if shown else entry.counter
-    return replace(entry, counter=max(counter, *_counters(accounts, entry), 0))
+    return replace(entry, counter=max(counter, *counters(accounts, entry), 0))
 
 
 @sensitive_variables()
@@ -482,57 +311,3 @@ def was_accepted(vault: OpenVault, draft_id: UUID, *, at: datetime) -> bool:
     since = at - 2 * settings.DRAFT_KEPT
     tags = (Tag.ENTRY_ADDED, Tag.ENTRY_SCANNED)
     return vault.user.events.filter(at__gte=since, tag__in=tags, facts__draft=str(draft_id)).exists()
-
-
-# -- The draft's document ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Document:
-    """What is sealed between the two requests."""
-
-    way: Way
-    format: Format
-    found: tuple[Found, ...]
-    problems: tuple[Problem, ...] = ()
-    forbidden: tuple[Forbidden, ...] = ()
-    proof: UUID | None = None  # Of the sign-in to the account whose code this is.
-    entry_id: str = ""  # Of the account of the list whose code this is.
-
-    @sensitive_variables()
-    def to_json(self) -> dict[str, Any]:
-        of = ({"proof": str(self.proof)} if self.proof else {}) | ({"of": self.entry_id} if self.entry_id else {})
-        return of | {
-            "v": _VERSION,
-            "way": self.way.value,
-            "format": self.format.value,
-            "found": [
-                {
-                    "entry": found.entry.to_document(),
-                    "notes": [note.value for note in found.notes],
-                    "place": found.place,
-                }
-                for found in self.found
-            ],
-            "problems": [
-                {"place": problem.place, "reason": problem.reason.value, "facts": dict(problem.facts)}
-                for problem in self.problems
-            ],
-            "forbidden": [{"place": one.place, "sentence": one.sentence} for one in self.forbidden],
-        }
-
-    @classmethod
-    @sensitive_variables()
-    def of_json(cls, document: Any) -> _Document:
-        return cls(
-            way=Way(document["way"]),
-            format=Format(document["format"]),
-            found=tuple(
-                Found(Entry.from_document(row["entry"]), tuple(map(Note, row["notes"])), row["place"])
-                for row in document["found"]
-            ),
-            problems=tuple(Problem(row["place"], Reason(row["reason"]), row["facts"]) for row in document["problems"]),
-            forbidden=tuple(Forbidden(row["place"], row["sentence"]) for row in document["forbidden"]),
-            proof=UUID(document["proof"]) if "proof" in document else None,
-            entry_id=document.get("of", ""),
-        )

@@ -25,10 +25,12 @@ from accounts.forms_adding import ChooseForm, ConfirmForm, HandForm, LinkForm, P
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
 from accounts.models import DeviceType
 from accounts.roles import Role
-from accounts.services import adding, held_keys, policy, sign_in, signing, vaults
-from accounts.services.adding import Forbidden, Full, NothingTaken, Preview, Waiting, Way
+from accounts.services import adding, held_keys, policy, previewing, sign_in, signing, vaults
+from accounts.services.adding import Full, NothingTaken
 from accounts.services.codes import Code
+from accounts.services.drafted import Forbidden, Way
 from accounts.services.identity import NotProven
+from accounts.services.previewing import Preview, Waiting
 from accounts.services.signing import Several
 from accounts.vault.entry import Entry
 from accounts.vault.errors import AlreadyListed, NotListed, ParseError, Problem, TooLarge, VaultError
@@ -307,7 +309,7 @@ def _confirm(request: VaultRequest, draft_id: UUID, at: datetime) -> HttpRespons
 def _preview(request: VaultRequest, draft_id: UUID, at: datetime) -> Preview:
     being_set_up = request.session.get(SECRET_SESSION_KEY, "")
     own_seeds = sign_in.seeds(request.user, being_set_up=being_set_up)
-    return adding.preview(request.vault, draft_id, at=at, own_seeds=own_seeds)
+    return previewing.look(request.vault, draft_id, at=at, own_seeds=own_seeds)
 
 
 def _yes(request: VaultRequest, draft_id: UUID, preview: Preview, at: datetime) -> HttpResponse:

@@ -13,9 +13,10 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Draft, Event
-from accounts.services import adding, policy, vaults
+from accounts.services import adding, policy, previewing, vaults
 from accounts.services.activity import Tag
-from accounts.services.adding import Choice, Forbidden, Full, NothingTaken, Typed, Way
+from accounts.services.adding import Choice, Full, NothingTaken, Typed
+from accounts.services.drafted import Forbidden, Way
 from accounts.services.policy import Act
 from accounts.vault import encoding, otp
 from accounts.vault.entry import LARGEST_COUNTER, Algorithm, Entry, Type
@@ -42,12 +43,12 @@ TYPED = Typed(
 )
 
 
-def all_of(preview: adding.Preview) -> Choice:
+def all_of(preview: previewing.Preview) -> Choice:
     return Choice(frozenset(waiting.id for waiting in preview.addable))
 
 
-def look(visitor: Visitor, draft_id: UUID) -> adding.Preview:
-    return adding.preview(visitor.vault, draft_id, at=timezone.now())
+def look(visitor: Visitor, draft_id: UUID) -> previewing.Preview:
+    return previewing.look(visitor.vault, draft_id, at=timezone.now())
 
 
 def finish(visitor: Visitor, draft_id: UUID, choice: Choice | None = None) -> int:
@@ -357,7 +358,7 @@ def test_the_key_of_an_account_of_another_name_is_said(alice_phone: Visitor) -> 
     (waiting,) = look(alice_phone, by_link(alice_phone, LINK)).waiting
 
     assert waiting.relation is Relation.NEW
-    assert waiting.same_key == adding.Listed(listed.id, "Renamed", "me", 0)
+    assert waiting.same_key == previewing.Listed(listed.id, "Renamed", "me", 0)
 
 
 def test_two_browsers_that_add_the_same_account_end_with_one(alice_phone: Visitor) -> None:
@@ -462,7 +463,7 @@ def test_a_draft_is_of_one_list_and_one_device(alice_phone: Visitor, bob: Visito
 
     for other in (bob.vault, stolen):
         with pytest.raises(vaults.DraftGone):
-            adding.preview(other, draft, at=timezone.now())
+            previewing.look(other, draft, at=timezone.now())
         with pytest.raises(vaults.DraftGone):
             adding.accept(other, draft, Choice(frozenset()), at=timezone.now())
         vaults.drop(other, draft)
@@ -478,10 +479,10 @@ def test_a_draft_runs_out_and_can_be_kept_longer(alice_phone: Visitor) -> None:
     renewed = adding.renew(alice_phone.vault, draft, at=late)
 
     with pytest.raises(vaults.DraftGone):
-        adding.preview(alice_phone.vault, draft, at=late)
-    assert adding.preview(alice_phone.vault, renewed, at=now + timedelta(minutes=28)).waiting[0].name == "alice"
+        previewing.look(alice_phone.vault, draft, at=late)
+    assert previewing.look(alice_phone.vault, renewed, at=now + timedelta(minutes=28)).waiting[0].name == "alice"
     with pytest.raises(vaults.DraftGone):
-        adding.preview(alice_phone.vault, renewed, at=now + timedelta(minutes=29))
+        previewing.look(alice_phone.vault, renewed, at=now + timedelta(minutes=29))
     with pytest.raises(vaults.DraftGone):
         adding.renew(alice_phone.vault, renewed, at=now + timedelta(minutes=29))
 
@@ -491,8 +492,8 @@ def test_a_draft_runs_out_and_can_be_kept_longer(alice_phone: Visitor) -> None:
 
 def test_an_account_alone_shows_its_codes_and_several_show_none(alice_phone: Visitor) -> None:
     at = timezone.now()
-    (alone,) = adding.preview(alice_phone.vault, by_link(alice_phone, LINK), at=at).waiting
-    several = adding.preview(alice_phone.vault, by_link(alice_phone, LINK, COUNTER), at=at).waiting
+    (alone,) = previewing.look(alice_phone.vault, by_link(alice_phone, LINK), at=at).waiting
+    several = previewing.look(alice_phone.vault, by_link(alice_phone, LINK, COUNTER), at=at).waiting
 
     assert alone.code.first == otp.Totp(Secret(SECRET)).at(vaults.seconds(at))
     assert [waiting.code for waiting in several] == [None, None]

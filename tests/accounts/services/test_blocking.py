@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import BlockedDomain, Event
 from accounts.roles import Role
-from accounts.services import adding, blocking, policy, signing, vaults
+from accounts.services import adding, blocking, policy, previewing, signing, vaults
 from accounts.services.activity import Tag
 from accounts.services.adding import Choice, NothingTaken, Typed
 from accounts.services.identity import Purpose
@@ -61,7 +61,7 @@ def every_way(visitor: Visitor, name: str, at: datetime) -> dict[str, list[str]]
         factories.proven(visitor, purpose=Purpose.ACCOUNT_ADD, who=factories.person(name, Role.MICROSOFT), at=at)
     )
     vault = visitor.vault
-    several = adding.preview(vault, adding.from_text(vault, f"{link(name)}\n{link('b@b.example')}", at=at), at=at)
+    several = previewing.look(vault, adding.from_text(vault, f"{link(name)}\n{link('b@b.example')}", at=at), at=at)
     gone = vaults.seconds(at)
     vaults.change(visitor.vault, lambda all_: all_.trash_entry(trashed.id, gone), tag=Tag.ENTRY_TRASHED, at=at)
     renamed = visitor.client.post(
@@ -121,7 +121,7 @@ def test_what_waits_when_the_day_comes_is_not_added(alice_phone: Visitor) -> Non
     factories.block("contoso.com", DAY)
     vault = alice_phone.vault
     draft = adding.from_text(vault, link("alice@contoso.com"), at=EVE)
-    (waiting,) = adding.preview(vault, draft, at=EVE).waiting
+    (waiting,) = previewing.look(vault, draft, at=EVE).waiting
 
     with pytest.raises(Refused):
         adding.accept(vault, draft, Choice(frozenset([waiting.id])), at=HOLDS)
@@ -137,7 +137,7 @@ def by_name(visitor: Visitor, name: str) -> tuple[Entry, UUID]:
 
 
 def finish(visitor: Visitor, draft: UUID, at: datetime = HOLDS) -> int:
-    (waiting,) = adding.preview(visitor.vault, draft, at=at).waiting
+    (waiting,) = previewing.look(visitor.vault, draft, at=at).waiting
     return adding.accept(visitor.vault, draft, Choice(frozenset([waiting.id])), at=at)
 
 

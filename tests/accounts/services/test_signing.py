@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Draft, IdentityProof
 from accounts.roles import Role
-from accounts.services import adding, policy, signing, vaults
+from accounts.services import adding, policy, previewing, signing, vaults
 from accounts.services.activity import Tag
 from accounts.services.adding import Choice
 from accounts.services.identity import Identity, NotProven, Purpose
@@ -39,7 +39,7 @@ def stands_for(who: Identity) -> core.Identity:
 
 def accepted(visitor: Visitor, draft_id: UUID) -> int:
     vault, at = visitor.vault, timezone.now()
-    chosen = frozenset(waiting.id for waiting in adding.preview(vault, draft_id, at=at).waiting)
+    chosen = frozenset(waiting.id for waiting in previewing.look(vault, draft_id, at=at).waiting)
     return adding.accept(vault, draft_id, Choice(chosen), at=at)
 
 
@@ -106,7 +106,7 @@ def test_one_identity_is_added_once_whatever_it_is_called(alice_phone: Visitor) 
 
     assert (by_name.value.entry, by_code.value.entry) == (there, there)
     assert alice_phone.entries == (there,)
-    waiting = adding.preview(alice_phone.vault, code, at=at).waiting[0]
+    waiting = previewing.look(alice_phone.vault, code, at=at).waiting[0]
     assert (waiting.relation, waiting.listed is not None and waiting.listed.id) == (Relation.SAME, there.id)
     assert signing.look(alice_phone.vault, again, at=at).uid == who.uid  # It was not used up for nothing.
 
@@ -161,7 +161,7 @@ def test_code_waits_no_longer_than_its_sign_in(alice_phone: Visitor) -> None:
     draft = adding.from_text(alice_phone.vault, LINK, at=at, proof=proof)
     vault, chosen = (
         alice_phone.vault,
-        Choice(frozenset([adding.preview(alice_phone.vault, draft, at=at).waiting[0].id])),
+        Choice(frozenset([previewing.look(alice_phone.vault, draft, at=at).waiting[0].id])),
     )
 
     with pytest.raises(NotProven):
@@ -249,5 +249,5 @@ def test_renewed_draft_keeps_its_sign_in(alice_phone: Visitor) -> None:
 
     again = adding.renew(alice_phone.vault, draft, at=at)
 
-    assert adding.preview(alice_phone.vault, again, at=at).is_signed_in
+    assert previewing.look(alice_phone.vault, again, at=at).is_signed_in
     assert accepted(alice_phone, again) == 1

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Draft, IdentityProof
 from accounts.roles import Role
-from accounts.services import adding, codes, identity, policy, signing, vaults
+from accounts.services import adding, codes, identity, policy, previewing, signing, vaults
 from accounts.services.activity import Tag
 from accounts.services.adding import Choice, Typed
 from accounts.services.identity import Identity, NotProven, Purpose
@@ -45,7 +45,7 @@ def signed_in(visitor: Visitor, entry: Entry, who: Identity | None = None, **fie
 
 def accepted(visitor: Visitor, draft_id: UUID) -> int:
     vault, at = visitor.vault, timezone.now()
-    chosen = frozenset(waiting.id for waiting in adding.preview(vault, draft_id, at=at).waiting)
+    chosen = frozenset(waiting.id for waiting in previewing.look(vault, draft_id, at=at).waiting)
     return adding.accept(vault, draft_id, Choice(chosen), at=at)
 
 
@@ -160,7 +160,7 @@ def test_scanned_code_comes_to_the_account_that_waits_and_all_else_of_it_stays(
     at = timezone.now()
 
     draft = adding.from_text(alice_phone.vault, f"{LINK}&digits=8", at=at, entry_id=entry.id)
-    preview = adding.preview(alice_phone.vault, draft, at=at)
+    preview = previewing.look(alice_phone.vault, draft, at=at)
     held = alice_phone.entries
     assert accepted(alice_phone, draft) == 1
 
@@ -194,7 +194,7 @@ def test_of_two_drafts_for_one_account_the_first_yes_counts(alice_phone: Visitor
 
     accepted(alice_phone, first)
     made = alice_phone.entries
-    waiting = adding.preview(alice_phone.vault, second, at=at).waiting[0]
+    waiting = previewing.look(alice_phone.vault, second, at=at).waiting[0]
     with pytest.raises(AlreadyListed):
         accepted(alice_phone, second)
     with pytest.raises(AlreadyListed):

@@ -37,23 +37,25 @@ serve: $(VENV)/run.stamp
 PURE := accounts.vault,backups.portions,backups.contents,backups.envelope,backups.names
 PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions contents envelope names fuzz)
 BESIDE := tests/journeys tests/attacks tests/backups
+WITHOUT_PURE := $(PURE_TESTS:%=--ignore=%)
 
-# The core under coverage, each branch of it, then the rest; beside both the journeys, the attacks and the backups, each
-# by itself, since browsers and other processes are waited for most of the time. TESTS=tests/rules or ROW=T16 runs those
-# alone.
+# The core under coverage, each branch of it, then the rest. Beside both the journeys, which wait for browsers most of
+# the time, and beside those the attacks and then the backups: more at once than cores cost each other what they win.
+# TESTS=tests/rules or ROW=T16 runs those alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
 ifneq ($(TESTS)$(ROW),)
 	$(PY) -m pytest $(FORM) $(TESTS)
 else
-	@mkdir -p build; failed=0; beside=; \
-	for part in $(notdir $(BESIDE)); do \
-		$(PY) -m pytest $(FORM) tests/$$part $(PURE_TESTS:%=--ignore=%) > build/$$part.log 2>&1 & beside="$$beside $$!"; \
-	done; \
+	@mkdir -p build; failed=0; \
+	part() { $(PY) -m pytest $(FORM) tests/$$1 $(WITHOUT_PURE) > build/$$1.log 2>&1; }; \
+	part journeys & journeys=$$!; \
+	{ part attacks; ended=$$?; part backups && exit $$ended; } & others=$$!; \
 	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
-	$(PY) -m pytest $(FORM) $(PURE_TESTS:%=--ignore=%) $(BESIDE:%=--ignore=%) || failed=1; \
-	for one in $$beside; do wait $$one || failed=1; done; cat $(BESIDE:tests/%=build/%.log); \
+	$(PY) -m pytest $(FORM) $(WITHOUT_PURE) $(BESIDE:%=--ignore=%) || failed=1; \
+	wait $$journeys || failed=1; wait $$others || failed=1; \
+	cat $(BESIDE:tests/%=build/%.log); \
 	exit $$failed
 endif
 

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from django.conf import settings
 from playwright.sync_api import BrowserContext
 
 from tests import processes
@@ -44,8 +45,9 @@ print(json.dumps(people.known_cookies(visitor)))
 _PREPARE_BACKED_UP = """
 from django.utils import timezone
 from accounts.services import vaults
+from authweb import collecting
 from tests.bench import saving
-call_command("collectstatic", interactive=False, verbosity=0)  # Each person looks at her list once.
+collecting.collect()  # Each person looks at her list once.
 found = []
 for _ in range(int(sys.argv[2])):
     person = people.Person.with_accounts(int(sys.argv[1]))
@@ -70,6 +72,7 @@ class Served:
             "SECRET_KEY": secrets.token_urlsafe(60),
             "DATA_DIR": str(directory),
             "PORT": str(port),
+            "STATIC_ROOT": str(settings.STATIC_ROOT),  # Packed once for all servers of these tests.
             "WORKERS": str(workers),
         }
         self._prepare(accounts)
@@ -110,10 +113,10 @@ class Served:
 
     def inside(self, script: str, *arguments: str) -> Any:
         """What a script says last, as JSON, in a process of its own that has the settings of the server."""
-        settings = {**self.settings, "DJANGO_SETTINGS_MODULE": "authweb.settings", "PYTHONPATH": str(ROOT)}
+        variables = {**self.settings, "DJANGO_SETTINGS_MODULE": "authweb.settings", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
-            env={**processes.clean_environment(), **settings},
+            env={**processes.clean_environment(), **variables},
             capture_output=True,
             text=True,
             timeout=120,

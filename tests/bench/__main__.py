@@ -24,6 +24,7 @@ from django.core.management import call_command  # noqa: E402
 
 from accounts.services import keyring  # noqa: E402
 from accounts.vault import keys  # noqa: E402
+from authweb import collecting  # noqa: E402
 from tests.bench.figures import FIGURES, Figure, Run  # noqa: E402
 from tests.bench.timing import Spread  # noqa: E402
 from tests.environment import ROOT  # noqa: E402
@@ -38,7 +39,7 @@ def main(names: list[str]) -> int:
     keyring.write(Path(settings.SERVER_KEYS_FILE), keyring.made(keys.Role))
     for command in ("migrate", "createcachetable"):
         call_command(command, verbosity=0)
-    call_command("collectstatic", interactive=False, verbosity=0)
+    collecting.collect()
     run, report = Run(Path(DATA.name)), {}
     print(f"{'figure':<20}{'median':>9}{'p10':>9}{'p90':>9}{'floor':>12}{'goal':>12}  outcome")
     for figure in FIGURES:

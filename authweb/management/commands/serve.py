@@ -11,7 +11,7 @@ from django.core.management import BaseCommand, CommandError, call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from authweb import env, serving
+from authweb import collecting, env, serving
 from backups.services import keychecks
 from backups.storage import StoreFailed
 
@@ -31,7 +31,7 @@ class Command(BaseCommand):
         self._compare_keys_with_the_store()
         call_command("keys", "check", stdout=self.stderr)
         call_command("createcachetable")
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collecting.collect()
         connection.close()
         code = serving.together(
             [serving.site(host=host, port=settings.PORT, workers=workers), serving.tidy()],

@@ -167,7 +167,7 @@ def test_demo_is_ready_within_seconds_the_second_time(settings: dict[str, str]) 
             took = time.monotonic() - begun
             started.end()
 
-    assert took < 10
+    assert took < 20
 
 
 @pytest.mark.parametrize("offset", range(4))

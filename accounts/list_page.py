@@ -27,7 +27,7 @@ from accounts import chips, filling, http, rows
 from accounts.chips import Chip
 from accounts.filling import Filler
 from accounts.http import VaultRequest
-from accounts.models import User
+from accounts.models import Event, User
 from accounts.rows import Manner
 from accounts.services import activity, approvals, blocking
 from accounts.services import codes as codes_service
@@ -43,11 +43,28 @@ TEMPLATE = "accounts/list.html"
 
 
 class Notice(NamedTuple):
-    """What this browser is told once: its line of activity, what happened and when."""
+    """What this browser is told once: its line of activity, what happened, when and on which device.
+
+    `when` is None and `by` empty where the sentence names them itself: then it asks whether this was the person.
+    """
 
     id: int
     sentence: str
-    at: datetime
+    when: datetime | None = None
+    by: str = ""
+
+    @classmethod
+    def of(cls, event: Event) -> Notice:
+        """The notice of a line."""
+        told = activity.told(event)
+        if told:
+            return cls(event.pk, told)
+        return cls(event.pk, activity.sentence(event), event.at, activity.done_on(event))
+
+    @property
+    def asks(self) -> bool:
+        """Whether "This was not me" stands with it."""
+        return self.when is None
 
 
 class News(NamedTuple):
@@ -83,9 +100,7 @@ def news(request: VaultRequest, *, at: datetime) -> News:
         chip=chips.of(vault, at=at),
         frame=f"{'one' if vault.only_door else ''}{'leaves' if user.deletes_at else ''}",
         requests=approvals.pending(vault, at, network=http.network_of(request)) if asked else [],
-        notices=[
-            Notice(event.pk, activity.sentence(event), event.at) for event in activity.unseen(user, vault.device, at=at)
-        ],
+        notices=[Notice.of(event) for event in activity.unseen(user, vault.device, at=at)],
     )
 
 
@@ -152,7 +167,8 @@ def _again(waiting: int, language: str) -> str:
 
 def of_news(told: News) -> dict[str, Any]:
     """What `_list_notices.html` shows."""
-    return {"news": told.token, "requests": told.requests, "notices": told.notices}
+    asks = any(notice.asks for notice in told.notices)
+    return {"news": told.token, "requests": told.requests, "notices": told.notices, "asks_who": asks}
 
 
 class Shape(NamedTuple):

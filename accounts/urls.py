@@ -90,5 +90,6 @@ urlpatterns = [
     path("settings/delete/undo/", deletion.undo, name="delete-account-undo"),
     path("notices/seen/", looks.seen, name="notices-seen"),
     path("activity/", settings.activity, name="activity"),
+    path("activity/not-me/", settings.not_me, name="not-me"),
     path("activity/activity.csv", settings.activity_csv, name="activity-csv"),
 ]

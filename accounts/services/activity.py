@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext_lazy, pgettext_lazy
@@ -112,13 +113,17 @@ class Tag(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How a tag is told: its sentence, the group it is found under, whether its owner is mailed and shown it."""
+    """How a tag is told: its sentence, the group it is found under, whether its owner is mailed and shown it.
+
+    `told` is what the other devices say where that is another sentence; beside it stands "This was not me".
+    """
 
     sentence: str | Promise
     group: str
     mailed: bool = False
     shown: bool = False  # The person's other devices say so at their next look.
     undone: bool = False  # "Undo" stands beside it while the state before is kept.
+    told: str | Promise = ""
 
 
 TAGS: Mapping[Tag, Line] = {
@@ -244,20 +249,25 @@ TAGS: Mapping[Tag, Line] = {
     ),
     Tag.RESTORED: Line(
         ngettext_lazy(
-            "Restored %(count)d of %(all)d account from the backup under %(account)s.",
-            "Restored %(count)d of %(all)d accounts from the backup under %(account)s.",
+            "Restored %(count)d of %(all)d account on %(device)s, from the backup under %(account)s.",
+            "Restored %(count)d of %(all)d accounts on %(device)s, from the backup under %(account)s.",
             "all",
         ),
         "backups",
         mailed=True,
         shown=True,
         undone=True,
+        told=_("Your backup under %(account)s was restored on '%(device)s', %(time)s."),
     ),
     Tag.RESTORED_BY_ANOTHER: Line(
         _("Your backup under %(account)s was restored on '%(asked)s', by another person who is signed in to it."),
         "backups",
         mailed=True,
         shown=True,
+        told=_(
+            "Your backup under %(account)s was restored on '%(asked)s', %(time)s. "
+            "Whoever did that is signed in to Authweb as another person, and to %(account)s."
+        ),
     ),
 }
 
@@ -381,6 +391,15 @@ def _notice(user: User, *, at: datetime, by: Device | None) -> None:
         told = Q() if before is None else Q(notices_seen_at__gte=before) | Q(notices_seen_at=None, made_at__gte=before)
         Device.objects.filter(told, pk=by.pk).update(notices_seen_at=at)
     User.objects.filter(pk=user.pk).update(noticed_at=at)
+
+
+def told(event: Event) -> str:
+    """What the other devices say of it, where that is another sentence; its time is in it. Empty where it is not."""
+    line = TAGS.get(event.tag)  # type: ignore[call-overload]
+    if line is None or not line.told:
+        return ""
+    time = date_format(timezone.localtime(event.at), gettext("j F Y, H:i"))
+    return str(line.told % {**_NO_FACTS, "device": event.device_name, **event.facts, "time": time})
 
 
 def done_on(event: Event) -> str:

@@ -116,6 +116,12 @@ def activity(request: UserRequest) -> HttpResponse:
 
 
 @require_safe
+def not_me(request: UserRequest) -> HttpResponse:
+    """ "This was not me": what to do now where somebody else restored the backup, and where each of it is done."""
+    return page(request, "accounts/not_me.html", {})
+
+
+@require_safe
 def activity_csv(request: UserRequest) -> HttpResponse:
     """One's own activity as a file."""
     response = HttpResponse(content_type="text/csv; charset=utf-8")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core import mail
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Attempt, Draft, Event
@@ -37,10 +40,12 @@ from tests import factories
 from tests.backups import support
 from tests.backups.support import FaultyStore
 from tests.factories import Visitor
+from tests.pages import main
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 WORDS = "correct horse battery staple dolphin anvil"
+NOT_ME = reverse("accounts:not-me")
 
 
 def lost_and_new(
@@ -433,7 +438,8 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
     assert set(told) == {"alice@example.org", "alice.new@example.org"}
     assert "Your backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice@example.org"]
     assert "The backup was made on 'Pixel 8'." in told["alice@example.org"]
-    assert "Restored 3 of 3 accounts from the backup under a…@outlook.example." in told["alice.new@example.org"]
+    assert "Your backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice.new@example.org"]
+    assert [NOT_ME in body for body in told.values()] == [True, True]
     for number in range(2):
         other = factories.enrolled(f"other{number}@example.org", name="Phone", type="android")
         restored(other)
@@ -443,6 +449,32 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
         restoring.accept(last.vault, draft, all_of(last, draft), at=timezone.now())
     assert last.entries == ()
     assert len(fates.preview(last.vault, draft, at=timezone.now()).rows) == 3
+
+
+@pytest.mark.article("G-28", "allowed")
+def test_lists_of_every_holder_and_other_device_name_device_and_time_and_ask_whether_it_was_them() -> None:
+    old, new, _ = lost_and_new()
+    tablet = factories.with_another_device(new, name="Tablet", type="android")
+
+    restored(new)
+    pages = [visitor.client.get(reverse("accounts:list")).content.decode() for visitor in (old, tablet, new)]
+
+    at = Event.objects.get(tag=Tag.RESTORED).at
+    said = f"Your backup under a…@outlook.example was restored on 'Pixel 9', {at:%-d %B %Y, %H:%M}."
+    by = " Whoever did that is signed in to Authweb as another person, and to a…@outlook.example."
+    told = [[unescape(one) for one in re.findall(r"<strong data-told>([^<]*)</strong>", page)] for page in pages]
+    assert told == [[said + by], [said], []]
+    assert [page.count(f'href="{NOT_ME}">This was not me</a>') for page in pages] == [1, 1, 0]
+
+
+@pytest.mark.article("G-28", "allowed")
+def test_who_it_was_not_reads_what_to_do_without_the_open_list() -> None:
+    _, new, _ = lost_and_new()
+
+    page = factories.at_another_browser(new).client.get(NOT_ME)
+
+    ways = ["accounts:settings-sign-in", "accounts:devices", "accounts:keys", "backups:status"]
+    assert re.findall(r'<li>.*?href="([^"]+)"', main(page), re.DOTALL) == [reverse(way) for way in ways]
 
 
 @pytest.mark.article("G-28", "allowed")

@@ -20,7 +20,7 @@ from accounts.services.vaults import OpenVault
 from accounts.templatetags.look import clock
 from backups import chip, moments
 from backups.models import NEEDS_THE_PERSON, UNCHECKED_WARNS_AFTER, Backup, Cause, Status
-from backups.services import finding
+from backups.services import finding, searching
 from backups.states import GO_ON_WITH, PROBLEMS, STATES, Step
 
 _WITH_FACTS = frozenset({Status.PROTECTED, Status.UNCHECKED, Status.DELETING, Status.NO_PROVIDER})
@@ -28,7 +28,10 @@ _WITH_FACTS = frozenset({Status.PROTECTED, Status.UNCHECKED, Status.DELETING, St
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """How one backup stands, in sentences. `second` stands under the title, `strong` before the texts."""
+    """How one backup stands, in sentences. `second` stands under the title, `strong` before the texts.
+
+    `fuller` is what a restore calls the fuller saved state that is held.
+    """
 
     backup: Backup
     status: Status
@@ -41,6 +44,7 @@ class Card:
     setting: str = ""  # The one that the operator would have to set.
     steps: tuple[Step, ...] = ()
     reference: str = ""
+    fuller: str = ""
 
     @property
     def has_facts(self) -> bool:
@@ -294,6 +298,7 @@ def _stranded(backup: Backup, status: Status, vault: OpenVault | None, *, second
 
 def _shrunk(backup: Backup, count: int | None) -> Card:
     fuller = backup.shrunk_from or 0
+    held = max(backup.generations.stored().filter(pinned=True), key=lambda one: one.count, default=None)
     went = ngettext(
         "Your list went from %(fuller)d to %(count)d account.",
         "Your list went from %(fuller)d to %(count)d accounts.",
@@ -302,4 +307,4 @@ def _shrunk(backup: Backup, count: int | None) -> Card:
     kept = ngettext("The backup of %(count)d account is kept.", "The backup of %(count)d accounts is kept.", fuller) % {
         "count": fuller
     }
-    return _made(backup, Status.SHRUNK, texts=(went, kept))
+    return _made(backup, Status.SHRUNK, texts=(went, kept), fuller=searching.key_of(held) if held else "")

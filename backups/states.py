@@ -30,6 +30,7 @@ class Step(StrEnum):
     CHECK = "check"
     CONTINUE = "continue"
     CHANGE_ACCOUNT = "change_account"
+    RESTORE = "restore"
     ACCEPT = "accept"
     UNDO = "undo"
     DELETE_NOW = "delete_now"
@@ -74,7 +75,7 @@ STATES: Mapping[Status, State] = MappingProxyType(
         ),
         Status.UNCHECKED: State("on", "", _("Backed up."), _("Backed up"), (Step.CHECK,)),
         Status.NEEDS_YOU: State("needs", "wait", _("Needs you"), _("Needs you"), asks=True),
-        Status.SHRUNK: State("needs", "wait", _("Needs you"), _("Needs you"), (Step.ACCEPT,), asks=True),
+        Status.SHRUNK: State("needs", "wait", _("Needs you"), _("Needs you"), (Step.RESTORE, Step.ACCEPT), asks=True),
         Status.DELETING: State(
             "deleting",
             "wait",

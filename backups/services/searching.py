@@ -104,6 +104,11 @@ class Found:
         return bool(self.newest) and not any(choice.is_recorded for choice in self.every)
 
 
+def key_of(one: Generation) -> str:
+    """What a form calls a saved state that the records know."""
+    return f"{one.stream}-{one.sequence:016x}"
+
+
 def is_key(text: str) -> bool:
     """Whether a form could call a saved state so."""
     return _KEY.fullmatch(text) is not None

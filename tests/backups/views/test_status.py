@@ -13,9 +13,10 @@ from django.utils import timezone
 
 from accounts import roles
 from accounts.models import Event, SlotKind, User
-from accounts.services import deletion
+from accounts.services import deletion, vaults
 from accounts.services.activity import Tag
-from accounts.vault.list import Protection
+from accounts.services.identity import Purpose
+from accounts.vault.list import AccountList, Protection
 from authweb import help_pages
 from backups import storage
 from backups.models import Backup, Cause, Generation
@@ -172,8 +173,9 @@ def test_backup_whose_provider_is_gone_is_kept_and_says_so(
         ),
         (
             {"shrunk_from": 14},
-            "Needs you Your list went from 14 to 2 accounts. The backup of 14 accounts is kept. This is right",
-            ["This is right"],
+            "Needs you Your list went from 14 to 2 accounts. The backup of 14 accounts is kept. "
+            "Restore them This is right",
+            ["Restore them", "This is right"],
         ),
         (
             {"deletes_at": AT + timedelta(hours=24)},
@@ -288,6 +290,25 @@ def test_back_up_sends_what_waits_twice_with_one_outcome(android: Visitor, backu
 
     assert [answer.headers["Location"] for answer in answers] == [STATUS, STATUS]
     assert "Backed up. 2 of 2 accounts" in text(android.client.get(STATUS))
+
+
+@pytest.mark.article("G-11")
+def test_restore_them_leads_to_the_fuller_state_already_chosen(android: Visitor) -> None:
+    for name in ("three", "four", "five"):
+        factories.create_entry(on=android, name=name)
+    factories.backed_up(android)
+    full = Generation.objects.get()
+    vaults.change(
+        android.vault, lambda accounts: AccountList(accounts.entries[:1]), tag=Tag.ENTRY_TRASHED, at=timezone.now()
+    )
+
+    way = re.findall(r'href="([^"]*)">Restore them<', main(android.client.get(STATUS)))
+    start = main(android.client.get(way[0]))
+    carried = re.findall(r'name="chosen" value="([^"]+)"', start)
+    proof = factories.proven(android, purpose=Purpose.RESTORE)
+    page = main(android.client.get(reverse("backups:restore-choose"), {"proof": proof, "chosen": carried[0]}))
+
+    assert re.findall(r'name="choice" value="([^"]+)"[^>]* checked', page) == [f"{full.stream}-{full.sequence:016x}"]
 
 
 @pytest.mark.article("G-11")

@@ -8,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import roles
+from accounts.models import Event
 from accounts.roles import Role
 from accounts.rows import day_of
 from accounts.services import blocking
@@ -21,7 +23,7 @@ from accounts.templatetags.look import clock
 from backups import chip, moments
 from backups.models import NEEDS_THE_PERSON, UNCHECKED_WARNS_AFTER, Backup, Cause, Status
 from backups.services import finding, searching
-from backups.states import GO_ON_WITH, PROBLEMS, STATES, Step
+from backups.states import DEVICES, GO_ON_WITH, KEPT_UNDER, PROBLEMS, STATES, Step
 
 _WITH_FACTS = frozenset({Status.PROTECTED, Status.UNCHECKED, Status.DELETING, Status.NO_PROVIDER})
 
@@ -267,6 +269,15 @@ def again(backup: Backup, user: Any, *, at: datetime) -> str:
         return ""
     moment = clock(timezone.localtime(max(backup.retry_at, at)), user)
     return _("Authweb tries again at %(time)s.") % {"time": moment}
+
+
+def misfit(event: Event) -> str:
+    """Which accounts hold backups of the type of device that a failure names, on its day; empty where it names none."""
+    type = event.facts.get("type")
+    if type not in DEVICES:
+        return ""
+    day = date_format(timezone.localtime(event.at), _("j F Y"))
+    return str(KEPT_UNDER[roles.fitting(type, event.at)]) % {"day": day, "devices": DEVICES[type]}
 
 
 def _needs_you(backup: Backup, say: _Sayings, *, at: datetime) -> Card:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.core import checks
 from django.utils.module_loading import import_string
 
+from accounts import roles
 from accounts.models import DeviceType
 from accounts.roles import Role
 from accounts.vault.entry import Kind
@@ -35,6 +36,8 @@ def every_kind_has_a_portion(**_: object) -> list[checks.CheckMessage]:
 @checks.register
 def every_status_and_every_cause_has_its_words(**_: object) -> list[checks.CheckMessage]:
     """Nobody meets a state, or a failure, without words and a next step."""
+    days = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+    fitting = dict.fromkeys(roles.fitting(type, day) for type in DeviceType.values for day in days)
     tables: Iterable[tuple[str, Mapping[object, object], Iterable[object]]] = (
         ("STATES", states.STATES, Status),  # type: ignore[assignment]
         ("PROBLEMS", states.PROBLEMS, Cause),
@@ -46,6 +49,7 @@ def every_status_and_every_cause_has_its_words(**_: object) -> list[checks.Check
         ("ACCOUNTS", states.ACCOUNTS, Role),
         ("SIGN_IN_WITH", states.SIGN_IN_WITH, Role),
         ("GO_ON_WITH", states.GO_ON_WITH, Role),
+        ("KEPT_UNDER", states.KEPT_UNDER, fitting),
         ("PROTECTIONS", states.PROTECTIONS, [protection.value for protection in Protection]),
     )
     missing = [

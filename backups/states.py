@@ -207,6 +207,24 @@ GO_ON_WITH: Mapping[Role, Sentence] = MappingProxyType(
     }
 )
 
+# What holds recovery accounts of a type of device on a day, by the roles that fit.
+KEPT_UNDER: Mapping[tuple[Role, ...], Sentence] = MappingProxyType(
+    {
+        (Role.MICROSOFT,): _(
+            "On %(day)s backups for %(devices)s are kept under a Microsoft personal account. "
+            "The recovery account is of another kind."
+        ),
+        (Role.APPLE,): _(
+            "On %(day)s backups for %(devices)s are kept under an iCloud account. "
+            "The recovery account is of another kind."
+        ),
+        (Role.MICROSOFT, Role.APPLE): _(
+            "On %(day)s backups for %(devices)s are kept under a Microsoft personal account or an iCloud account. "
+            "The recovery account is of another kind."
+        ),
+    }
+)
+
 PROTECTIONS: Mapping[str, Sentence] = MappingProxyType(
     {
         Protection.SIGN_IN.value: _("Sign-in only"),

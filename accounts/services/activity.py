@@ -325,8 +325,8 @@ def record(
     """Write the line of an act, inside the act's own transaction; mail its owner, and tell the other devices, where
     the tag says so.
 
-    Facts are numbers, ids, names of devices and passkeys, and masked labels of recovery accounts; never a secret, nor a
-    name or an issuer of an account of the list.
+    Facts are numbers, ids, names and types of devices, names of passkeys, and masked labels of recovery accounts; never
+    a secret, nor a name or an issuer of an account of the list.
     """
     event = Event.objects.create(
         user=user,

@@ -196,9 +196,14 @@ def failed(backup: Backup, cause: Cause, *, at: datetime) -> None:
     noted = behind.update(failure=backup.failure, reference=backup.reference, retry_at=backup.retry_at)
     if first and noted:
         logger.error("%s: not backed up, %s", backup.reference, cause.value)
-        activity.record(
-            Tag.BACKUP_FAILED, user=backup.user, at=at, facts={"cause": cause.value}, reference=backup.reference
-        )
+        account = backup.recovery_account
+        facts = facts_of(cause, account.device_type if account is not None else "")
+        activity.record(Tag.BACKUP_FAILED, user=backup.user, at=at, facts=facts, reference=backup.reference)
+
+
+def facts_of(cause: Cause, device_type: str) -> dict[str, str]:
+    """What activity is told of a failure: its cause, and the type of device where that is what does not fit."""
+    return {"cause": cause.value, **({"type": device_type} if cause is Cause.PROVIDER else {})}
 
 
 def _pass_over(backup: Backup, one: Generation) -> None:

@@ -226,7 +226,7 @@ def not_kept(vault: OpenVault, cause: Cause, *, at: datetime) -> NotKept:
         user=vault.user,
         device=vault.device,
         at=at,
-        facts={"cause": cause.value},
+        facts=keeping.facts_of(cause, vault.device.type),
         reference=reference,
     )
     return NotKept(cause, reference)

@@ -12,9 +12,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import roles
 from accounts.http import VaultRequest, changing, fresh_sign_in, go, page, said, vault_required
-from accounts.models import Event
+from accounts.models import Event, IdentityProof
 from accounts.roles import Role
 from accounts.services import held_keys
+from accounts.services.activity import Tag
 from backups import cards, dated_lines
 from backups.dated_lines import Change, Told
 from backups.http import BackupRequest, enters, is_of, meant, not_on
@@ -243,6 +244,8 @@ def problem(request: BackupRequest, reference: str) -> HttpResponse:
         "reference": reference,
         "problem": PROBLEMS[Cause(cause)],
         "cause": cause,
+        "misfit": cards.misfit(event),
+        **_ended(event),
         "again": cards.again(backup, request.user, at=at) if backup is not None and lasts else "",
         "backup": backup if backup is not None and backup.stream else None,
         "waits": lasts and backup is not None and backup.behind_since is not None,
@@ -253,6 +256,16 @@ def problem(request: BackupRequest, reference: str) -> HttpResponse:
         "list_open": vault is not None,
     }
     return page(request, "backups/problem.html", context)
+
+
+def _ended(event: Event) -> dict[str, Any]:
+    """The sign-in whose end this was, for `accounts/_proof_ending.html`: who came is known as long as its row is."""
+    role, reason = event.facts.get("role"), event.facts.get("reason")
+    if event.tag != Tag.PROOF_FAILED or not role:
+        return {}
+    proof = event.user.proofs.filter(reference=event.reference).first() or IdentityProof(role=role, reason=reason)
+    told = reason != Cause.OTHER_IDENTITY or bool(proof.came)
+    return {"proof": proof, "provider": roles.name_of(role), "for_backup": True} if told else {}
 
 
 def _known(request: BackupRequest, backup: Backup | None, *, at: Any) -> Any:

@@ -25,6 +25,7 @@ def test_every_table_is_whole() -> None:
         ("PROBLEMS", Cause.STORE, "No words for store in PROBLEMS."),
         ("ACCOUNTS", Role.APPLE, "No words for apple in ACCOUNTS."),
         ("IMPORTANT", "ios", "No words for ios in IMPORTANT."),
+        ("KEPT_UNDER", (Role.APPLE,), "No words for (<Role.APPLE: 'apple'>,) in KEPT_UNDER."),
     ],
 )
 def test_check_names_what_has_no_words(name: str, key: object, said: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -198,6 +198,7 @@ def test_provider_that_no_longer_fits_the_date_writes_nothing_new(alice_phone: V
     backup.refresh_from_db()
     assert backup.status(timezone.now()) is Status.NEEDS_YOU
     assert (backup.failure, support.stored()) == (Cause.PROVIDER, before)
+    assert Event.objects.get(tag=Tag.BACKUP_FAILED).facts == {"cause": "provider", "type": "ios"}
     assert len(before) == 1
 
 

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts import roles
-from accounts.models import Event, SlotKind, User
-from accounts.services import deletion, vaults
+from accounts.models import Event, IdentityProof, SlotKind, User
+from accounts.roles import Role
+from accounts.services import activity, deletion, identity, vaults
 from accounts.services.activity import Tag
 from accounts.services.identity import Purpose
 from accounts.vault.list import AccountList, Protection
@@ -22,10 +24,10 @@ from backups import storage
 from backups.models import Backup, Cause, Generation
 from backups.services import ending, finding, keeping, objects, switching
 from backups.storage import StoreFailed
-from tests import factories
+from tests import factories, proving
 from tests.attacks import crawler
 from tests.factories import Visitor
-from tests.pages import buttons, main, text
+from tests.pages import buttons, main, plain, text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -390,6 +392,35 @@ def test_person_who_leaves_sees_the_card_without_buttons(android: Visitor, backu
 # -- "Something went wrong" -------------------------------------------------------------------------------------------
 
 
+def why(page: HttpResponse) -> str:
+    """The cause, as the page of a failure says it."""
+    return plain(main(page).partition('<p class="lead">')[2].partition("</p>")[0])
+
+
+UNFINISHED = "The sign-in was not finished. "
+SAID = {
+    Cause.NO_SIGN_IN: "You are not signed in to the recovery account.",
+    Cause.CANCELLED: UNFINISHED + "You cancelled it at the provider.",
+    Cause.UNREACHABLE: UNFINISHED + "The provider did not answer.",
+    Cause.UNTRUSTED: UNFINISHED + "The provider's answer could not be trusted.",
+    Cause.STALE: UNFINISHED + "It was not a new sign-in.",
+    Cause.LOST: UNFINISHED + "It was too long ago, was used before, or was begun in another browser.",
+    Cause.OTHER_IDENTITY: "You signed in as another person than the one of the recovery account.",
+    Cause.WORK_ACCOUNT: "A work or school account cannot hold the backup.",
+    Cause.PROVIDER: "On 5 May 2026 backups for Android devices are kept under a Microsoft personal account. "
+    "The recovery account is of another kind.",
+    Cause.NO_KEY: "The backup is protected by a key that you hold, and your list has none.",
+    Cause.NOT_OPENED: "The backup that was made did not open, so it was not kept.",
+    Cause.STORE: "The copy could not be stored.",
+    Cause.TAKEN: "The place of the copy is taken: the records of this server are older than its store.",
+    Cause.UNEQUAL: "The copy in the store is not what was written. It does not count.",
+    Cause.MISSING: "The copy is no longer in the store. It does not count.",
+    Cause.KEYS: "The server is not set up for backups.",
+    Cause.TOO_LARGE: "The list is larger than a backup can be.",
+    Cause.UNKNOWN: "An unexpected error.",
+}
+
+
 @pytest.mark.article("S-50")
 @pytest.mark.article("S-52")
 @pytest.mark.article("G-20")
@@ -397,18 +428,70 @@ def test_person_who_leaves_sees_the_card_without_buttons(android: Visitor, backu
 def test_every_cause_has_its_page_with_what_is_safe_and_a_reference(
     android: Visitor, backup: Backup, cause: Cause
 ) -> None:
-    reference = switching.not_kept(android.vault, cause, at=timezone.now()).reference
+    reference = switching.not_kept(android.vault, cause, at=AT).reference
 
     page = android.client.get(reverse("backups:problem", args=[reference]))
 
     said = text(page)
-    assert said.startswith("Something went wrong ")
+    assert why(page) == SAID[cause]
+    assert said.startswith(f"Something went wrong {SAID[cause]} Your list is unchanged.")
     assert "Your list is unchanged." in said
     assert re.search(r"The backup of [\d:]+ UTC is kept: 2 accounts\.", said)
     assert f"Reference {reference}." in said
     assert f'href="{reverse("accounts:settings")}#backup"' in main(page)
     assert buttons(page) or "Tell the operator of this server, and name the reference." in said
     assert reference in text(android.client.get(reverse("accounts:activity")))
+
+
+@pytest.mark.article("S-51")
+@pytest.mark.article("G-20")
+@pytest.mark.parametrize("kept", [True, False], ids=["its row is there", "its row is gone"])
+@pytest.mark.parametrize(
+    ("reason", "said", "later"),
+    [
+        ("cancelled", UNFINISHED + "You cancelled at Microsoft.", None),
+        ("unreachable", UNFINISHED + "Microsoft did not answer.", None),
+        ("untrusted", UNFINISHED + "Its answer could not be trusted.", None),
+        ("stale", UNFINISHED + "It was not a new sign-in.", None),
+        ("other_identity", "You signed in as b…@x.example, not a…@x.example.", SAID[Cause.OTHER_IDENTITY]),
+        ("work_account", SAID[Cause.WORK_ACCOUNT], None),
+    ],
+)
+def test_sign_in_that_came_to_nothing_names_who_and_where(
+    android: Visitor, reason: str, said: str, later: str | None, *, kept: bool
+) -> None:
+    who = {"came": "b…@x.example", "wanted": "a…@x.example"} if reason == "other_identity" else {}
+    proof = proving.seed(android.user, Role.MICROSOFT, Purpose.RECOVERY_CONTINUE, reason=reason, **who)
+    IdentityProof.objects.filter(pk=proof.pk).update(reference="AW-7Q3K-2F")
+    facts = {"role": proof.role, "purpose": proof.purpose, "reason": reason}
+    activity.record(Tag.PROOF_FAILED, user=android.user, at=AT, facts=facts, reference="AW-7Q3K-2F")
+    if not kept:
+        identity.expire(timezone.now() + timedelta(days=2))
+
+    page = android.client.get(reverse("backups:problem", args=["AW-7Q3K-2F"]))
+
+    assert IdentityProof.objects.filter(pk=proof.pk).exists() == kept
+    assert why(page) == (said if kept else later or said)
+
+
+@pytest.mark.article("G-20")
+@pytest.mark.parametrize(
+    ("type", "at", "said"),
+    [
+        ("ios", datetime(2025, 8, 31, 12, tzinfo=UTC), "On 31 August 2025 backups for iOS devices are kept under a Mi"),
+        ("ios", datetime(2025, 9, 1, 12, tzinfo=UTC), "On 1 September 2025 backups for iOS devices are kept under an"),
+        ("computer", AT, "On 5 May 2026 backups for computers are kept under a Microsoft personal account or an iClou"),
+    ],
+)
+def test_provider_that_does_not_fit_is_told_with_type_date_and_the_one_that_does(
+    db: None, type: str, at: datetime, said: str
+) -> None:
+    visitor = factories.enrolled("ina@example.org", name="Hers", type=type)
+    reference = switching.not_kept(visitor.vault, Cause.PROVIDER, at=at).reference
+
+    page = visitor.client.get(reverse("backups:problem", args=[reference]))
+
+    assert why(page)[: len(said)] == said
 
 
 @pytest.mark.article("S-43")

@@ -13,11 +13,13 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import sentences
 from accounts.http import VaultRequest, changing, go, page, said, vault_required
 from accounts.models import Device, KeySlot, SlotKind
-from accounts.services import devices
+from accounts.services import devices, vaults
 from accounts.services.attempts import TooManyTries
 from accounts.services.vaults import DraftGone
 from accounts.vault.errors import TooLarge
@@ -101,9 +103,31 @@ def _not_restored(request: VaultRequest, error: Exception) -> str:
             return _("No account has a tick. Tick one, or cancel.")
         case restoring.Trial():
             return _("This was a try: nothing is written.")
-        case TooLarge(unit="entries"):
-            return _("Your list holds at most 2,000 accounts, the Trash included. Tick fewer, or empty the Trash.")
-    return _("Your list would be larger than a list can be. Tick fewer.")
+        case TooLarge() as error:
+            return _too_large(request, error)
+    raise error
+
+
+def _too_large(request: VaultRequest, error: TooLarge) -> str:
+    """That the list has no room for what is ticked, with the figures."""
+    allowed = sentences.number(error.allowed)
+    if error.unit == "bytes":
+        sentence = _(
+            "Your list would have %(found)s bytes; %(allowed)s are allowed, Trash included. "
+            "Tick fewer, or empty the Trash."
+        )
+        return sentence % {"found": sentences.number(error.found), "allowed": allowed}
+    accounts = vaults.read(request.vault)
+    holds = len(accounts.entries) + len(accounts.trash)
+    more = error.found - holds
+    sentence = ngettext(
+        "Your list holds %(holds)s of %(allowed)s accounts, Trash included; %(count)s more would come back. "
+        "Tick fewer, or empty the Trash.",
+        "Your list holds %(holds)s of %(allowed)s accounts, Trash included; %(count)s more would come back. "
+        "Tick fewer, or empty the Trash.",
+        more,
+    )
+    return sentence % {"holds": sentences.number(holds), "allowed": allowed, "count": sentences.number(more)}
 
 
 def _is_done(request: VaultRequest, held_id: UUID) -> bool:

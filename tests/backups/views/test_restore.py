@@ -261,9 +261,33 @@ def test_too_many_ticked_keep_their_ticks_and_the_key_that_was_chosen(
     monkeypatch.setattr(vaults, "change", too_large)
     page = new.client.post(address, {"chosen": [clash], f"keep-{clash}": "backup"})
 
-    assert "Your list holds at most 2,000 accounts" in page.content.decode()
+    assert "Your list holds 1 of 2,000 accounts" in page.content.decode()
     assert ticked(page) == [clash]
     assert re.findall(r'value="(\w+)" selected', main(page)) == ["backup"]
+
+
+@pytest.mark.article("G-30")
+@pytest.mark.parametrize(
+    ("accounts", "note", "said"),
+    [
+        (1998, "", "Your list holds 1,998 of 2,000 accounts, Trash included; 3 more would come back."),
+        (945, "n" * 800, "Your list would have 1,000,… bytes; 1,000,000 are allowed, Trash included."),
+    ],
+    ids=["entries", "bytes"],
+)
+def test_restore_that_does_not_fit_names_the_figures(
+    old: Visitor, new: Visitor, accounts: int, note: str, said: str
+) -> None:
+    factories.backed_up(old)
+    many = [factories.an_entry(name=f"{number:04}", note=note) for number in range(accounts)]
+    vaults.change(new.vault, lambda a: a.add_many(many), tag=Tag.ENTRY_ADDED, at=timezone.now())
+    address = preview_of(new)
+
+    page = new.client.post(address, {"chosen": ticked(new.client.get(address))})
+
+    (told,) = re.findall(r"Your list (?:holds|would)[^<]*?Trash included[^.]*\.", page.content.decode())
+    assert re.sub(r"1,000,\d{3} bytes", "1,000,… bytes", told) == said
+    assert len(new.entries) == accounts
 
 
 @pytest.mark.article("G-12")

@@ -58,7 +58,7 @@ def test_dialog_names_what_goes_and_cancel_has_the_focus(android: Visitor) -> No
     said = text(page)
     assert said.startswith("Delete this backup? Holds 2 accounts Last saved 3 May 2026 at 14:02 UTC Kept under a…@")
     assert "Made on Pixel 9 (Android)" in said
-    assert "Your list stays. So do lists restored from this backup." in said
+    assert "Your list stays, and so do lists restored from it. It will be deleted after 24 hours; until" in said
     assert "It will be deleted after 24 hours; until then you can undo." in said
     assert "After that, if your list is lost, 2 accounts are lost with it." in said
     assert buttons(page) == ["Cancel", "OK"]

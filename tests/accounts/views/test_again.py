@@ -180,6 +180,8 @@ def test_counter_of_a_backup_says_of_when_it_is_until_its_next_code(alice: Visit
 # -- The checklist ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.article("S-35")
+@pytest.mark.article("S-37")
 def test_checklist_says_of_each_why_and_what_can_be_done(alice: Visitor) -> None:
     work = back(alice)
     scan = back(alice, "pat@fabrikam.example", issuer="Fabrikam University", needs=Needs.SCAN)
@@ -196,6 +198,8 @@ def test_checklist_says_of_each_why_and_what_can_be_done(alice: Visitor) -> None
     assert "Scan the QR code provided by your organization" in cards[scan.id]
     assert "It also signs in without a password" in cards[personal.id]
     for entry, scans in ((work, True), (scan, True), (personal, False)):
+        assert re.findall(r'class="tag tag-wait"><svg.*?</svg>(.*?)</span>', cards[entry.id]) == ["Action required"]
+        assert "data-code" not in cards[entry.id]
         assert f'action="{sign_in_of(entry)}"' in cards[entry.id]
         assert f'action="{keep_of(entry)}"' in cards[entry.id]
         assert (f'href="{reverse("accounts:add-other")}?entry={entry.id}"' in cards[entry.id]) is scans

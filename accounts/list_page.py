@@ -149,6 +149,7 @@ def context(
         "ahead": int(settings.CODES_AHEAD.total_seconds()),
         "version": request.vault.row.version,
         "again": "" if query else _again(_waiting(accounts), get_language() or ""),
+        "badge": badge(accounts),
         "every": settings.LOOK_EVERY.total_seconds(),
         **of_news(told),
     }
@@ -163,6 +164,19 @@ def _waiting(accounts: AccountList) -> int:
 def _again(waiting: int, language: str) -> str:
     """The line that leads to the accounts that came back by their name, and counts them; empty where none waits."""
     return render_to_string("accounts/_again_line.html", {"waiting": waiting}) if waiting else ""
+
+
+def badge(accounts: AccountList) -> str:
+    """How many accounts wait for their person, beside the word that leads to the list; nothing in it where none does.
+
+    For pages that opened the list anyway: none is opened for it.
+    """
+    return _badge(_waiting(accounts), get_language() or "")
+
+
+@lru_cache(maxsize=64)
+def _badge(waiting: int, language: str) -> str:
+    return render_to_string("accounts/_badge.html", {"waiting": waiting})
 
 
 def of_news(told: News) -> dict[str, Any]:
@@ -204,7 +218,7 @@ def filled(user: User, context: Mapping[str, Any]) -> str:
 
 
 _MARKS = filling.marks(
-    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip", "again"),
+    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip", "again", "badge"),
 )
 
 

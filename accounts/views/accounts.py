@@ -116,6 +116,7 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
         "code": code,
         "row": rows.values(entry, code),
         "now": f"{at.timestamp():.3f}",
+        "badge": list_page.badge(vaults.read(request.vault)),
     }
     if code is not None and code.period:
         context["code_ends"] = datetime.fromtimestamp(code.ends_at, tz=timezone.get_current_timezone())

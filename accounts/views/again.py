@@ -14,6 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import list_page
 from accounts.http import VaultRequest, changing, go, page, prove, said, vault_required
 from accounts.services import signing, vaults
 from accounts.services.identity import NotProven, Purpose
@@ -35,13 +36,15 @@ def index(request: VaultRequest) -> HttpResponse:
 
 def _checklist(request: VaultRequest, there: Entry | None = None) -> HttpResponse:
     """`there` is the account of the list that stands for whoever signed in just now to another one."""
-    accounts = vaults.read(request.vault).ordered()
+    accounts = vaults.read(request.vault)
+    shown = accounts.ordered()
     since = vaults.seconds(timezone.now() - _DONE_FOR)
-    done = [entry for entry in accounts if entry.needs is None and entry.identity and (entry.signed_in or 0) > since]
+    done = [entry for entry in shown if entry.needs is None and entry.identity and (entry.signed_in or 0) > since]
     context: dict[str, Any] = {
-        "waiting": [{"entry": described(entry), "acts": acts(entry)} for entry in accounts if entry.waits],
+        "waiting": [{"entry": described(entry), "acts": acts(entry)} for entry in shown if entry.waits],
         "done": [described(entry) for entry in done],
         "there": None if there is None else described(there),
+        "badge": list_page.badge(accounts),
         "later": _onward(request) or reverse("accounts:list"),
         "on": _on(request),
     }

@@ -2,7 +2,7 @@
 //
 // [data-look] on the list: the address; data-every: seconds, to which up to a fifth is added by chance. In it
 // [data-news] (requests, notices; its value says which) and [data-rows] (data-version says of which state). [data-chip]
-// says how the list stands, and comes with them.
+// says how the list stands, [data-badge] how many accounts wait for their person; both come with them.
 // What is alike stays the element it is: its focus, a code that is shown, a tap that is under way. What is told of the
 // change is the event "list:changed" for the other scripts, and news, once, for a screen reader.
 (() => {
@@ -83,18 +83,18 @@
       match(rows, nextRows);
       rows.dataset.version = nextRows.dataset.version;
     }
-    tell(fresh.content.querySelector("[data-chip]"));
+    for (const part of ["[data-chip]", "[data-badge]"]) tell(part, fresh.content.querySelector(part));
     window.htmx.process(place);
     document.dispatchEvent(new CustomEvent("list:changed"));
     if (document.activeElement !== focused) (focused.isConnected ? focused : way())?.focus({ preventScroll: true });
     const more = told().filter((sentence) => !known.includes(sentence));
     if (said && more.length) said.textContent = more.join(" ");
   };
-  // The chip stands twice, outside the list: in the dock and in the top bar.
-  const tell = (chip) => {
-    for (const old of chip ? document.querySelectorAll("[data-chip]") : []) {
-      if (old.outerHTML === chip.outerHTML) continue;
-      const next = chip.cloneNode(true);
+  // What stands several times outside the list: the chip in the dock and in the top bar, the badge where one goes to it.
+  const tell = (part, fresh) => {
+    for (const old of fresh ? document.querySelectorAll(part) : []) {
+      if (old.outerHTML === fresh.outerHTML) continue;
+      const next = fresh.cloneNode(true);
       const focused = old === document.activeElement;
       old.replaceWith(next);
       if (focused) next.focus({ preventScroll: true });

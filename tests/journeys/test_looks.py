@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from accounts.services import activity, devices
 from accounts.services.activity import Tag
-from accounts.vault.entry import Type
+from accounts.vault.entry import Kind, Needs, Type
 from tests import factories
 from tests.factories import Visitor, create_entry
 
@@ -151,6 +151,22 @@ def test_search_and_focus_stay_and_nothing_is_said(alice_phone: Visitor, laptop_
     assert laptop_page.evaluate("document.activeElement.closest('.row').id") == f"account-{lab}"
     assert laptop_page.evaluate("document.activeElement.className") == "copy"
     assert laptop_page.evaluate("window.announced") == ["2 of 2 accounts"]  # What the search itself says of the list.
+
+
+def test_badge_counts_what_another_browser_left_to_do_while_one_searches(
+    alice_phone: Visitor, laptop_page: Page
+) -> None:
+    create_entry(on=alice_phone, issuer="Amber")
+    laptop_page.goto("/accounts/")
+    to_list = laptop_page.get_by_role("navigation").get_by_role("link").first
+    expect(to_list).to_have_accessible_name("Accounts")
+    laptop_page.get_by_role("searchbox").fill("amber")
+
+    for issuer, said in (("Birch", "1 account waits"), ("Cedar", "2 accounts wait")):
+        create_entry(on=alice_phone, issuer=issuer, kind=Kind.WORK, needs=Needs.SIGN_IN, secret=None)
+        expect(to_list).to_have_accessible_name(f"Accounts {said} for your sign-in")
+
+    expect(laptop_page.locator(".row:visible")).to_have_count(1)
 
 
 def test_search_keeps_out_what_came_and_does_not_match(alice_phone: Visitor, laptop_page: Page) -> None:

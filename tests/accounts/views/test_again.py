@@ -147,19 +147,40 @@ def test_line_over_the_list_counts_what_waits_without_a_query(alice: Visitor) ->
     assert f'href="{AGAIN}"' in lines[0][0]
 
 
-def test_line_over_the_list_comes_and_goes_with_a_look(alice: Visitor) -> None:
+def badges_on(visitor: Visitor, address: str) -> list[str]:
+    """What stands beside each way to the list on a page; "hidden" where no account waits."""
+    found = re.findall(r"data-badge( hidden)?>(.*?)</(?:a|div)>", visitor.client.get(address).content.decode(), re.DOTALL)
+    return [hidden.strip() or " ".join(re.sub(r"<[^>]*>", " ", said).split()) for hidden, said in found]
+
+
+def test_badge_counts_what_waits_where_the_list_is_open_and_opens_it_nowhere_else(alice: Visitor) -> None:
+    left, done = back(alice), back(alice, "pat@contoso.example")
+    pages = [LIST, f"{LIST}?q=first", page_of(left), AGAIN, reverse("accounts:settings")]
+
+    shown = [[badges_on(alice, page) for page in pages]]
+    for entry in (done, left):
+        alice.client.post(keep_of(entry))
+        shown.append([badges_on(alice, page) for page in pages])
+
+    assert shown == [
+        [[said] * 2, [said] * 2, [said] * 3, [said], []]
+        for said in ("2 2 accounts wait for your sign-in", "1 1 account waits for your sign-in", "hidden")
+    ]
+
+
+def test_line_over_the_list_and_badge_come_and_go_with_a_look(alice: Visitor) -> None:
     (news,) = re.findall(r'data-news="([^"]*)"', alice.client.get(LIST).content.decode())
 
-    def looked() -> bool:
-        look = alice.client.get(reverse("accounts:look"), {"v": "0", "n": news})
-        assert "data-rows" in look.content.decode()
-        return 'data-part="again"' in look.content.decode()
+    def looked() -> tuple[bool, bool]:
+        look = alice.client.get(reverse("accounts:look"), {"v": "0", "n": news}).content.decode()
+        assert "data-rows" in look
+        return 'data-part="again"' in look, "data-badge><" in look
 
     entry = back(alice)
     comes = looked()
     alice.client.post(keep_of(entry))
 
-    assert (comes, looked()) == (True, False)
+    assert (comes, looked()) == ((True, True), (False, False))
 
 
 def test_counter_of_a_backup_says_of_when_it_is_until_its_next_code(alice: Visitor) -> None:

@@ -218,7 +218,10 @@ def filled(user: User, context: Mapping[str, Any]) -> str:
 
 
 _MARKS = filling.marks(
-    ("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip", "again", "badge"),
+    (
+        *("pinned", "others", "now", "ahead", "ends", "zone", "csrf_token", "version", "every", "news", "chip"),
+        *("again", "badge"),
+    ),
 )
 
 

@@ -149,7 +149,8 @@ def test_line_over_the_list_counts_what_waits_without_a_query(alice: Visitor) ->
 
 def badges_on(visitor: Visitor, address: str) -> list[str]:
     """What stands beside each way to the list on a page; "hidden" where no account waits."""
-    found = re.findall(r"data-badge( hidden)?>(.*?)</(?:a|div)>", visitor.client.get(address).content.decode(), re.DOTALL)
+    page = visitor.client.get(address).content.decode()
+    found = re.findall(r"data-badge( hidden)?>(.*?)</(?:a|div)>", page, re.DOTALL)
     return [hidden.strip() or " ".join(re.sub(r"<[^>]*>", " ", said).split()) for hidden, said in found]
 
 

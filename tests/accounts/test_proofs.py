@@ -114,7 +114,9 @@ def test_htmx_is_led_there_by_its_own_header(alice: Visitor, roles: Roles) -> No
 
 @pytest.mark.article("S-62", "refused")
 @pytest.mark.article("G-19", "refused")
-@pytest.mark.parametrize("purpose", [Purpose.RECOVERY_CHOOSE, Purpose.RECOVERY_CONTINUE, Purpose.RECOVERY_DELETE])
+@pytest.mark.parametrize(
+    "purpose", [Purpose.RECOVERY_CHOOSE, Purpose.RECOVERY_CONTINUE, Purpose.RECOVERY_DELETE, Purpose.RESTORE]
+)
 def test_work_account_is_refused_as_recovery_account_at_begin(
     alice: Visitor, roles: Roles, rf: Any, purpose: Purpose
 ) -> None:
@@ -179,6 +181,21 @@ def test_honest_ceremony_is_proven_and_changes_nothing_else(alice: Visitor, role
     assert who.masked == f"a…@{who.label.partition('@')[2]}"
     assert (timezone.now() - who.signed_in_at) < timedelta(seconds=5)
     assert people() == before
+    assert (alice.client.session["_auth_user_id"], alice.client.session.session_key) == (str(alice.user.pk), session)
+
+
+@pytest.mark.article("G-22", "refused")
+def test_account_by_which_somebody_else_signs_in_is_proven_and_signs_in_nobody(
+    alice: Visitor, bob: Visitor, roles: Roles
+) -> None:
+    """Sign-in and proofs share Apple's own app where no other one is configured, so allauth finds the link."""
+    SocialAccount.objects.create(user=bob.user, provider=f"{Role.APPLE}-proof", uid=roles.apple.person["sub"])
+    links = SocialAccount.objects.values_list("user", "provider", "uid")
+    before, session = list(links), alice.client.session.session_key
+
+    proof = proven(alice, Role.APPLE)
+
+    assert (proof.user, proof.state, list(links)) == (alice.user, "proven", before)
     assert (alice.client.session["_auth_user_id"], alice.client.session.session_key) == (str(alice.user.pk), session)
 
 
@@ -363,6 +380,7 @@ def test_former_issuer_of_another_role_is_nobody_s_here(alice: Visitor, roles: R
 
 
 @pytest.mark.article("S-62", "refused")
+@pytest.mark.article("G-19", "refused")
 @pytest.mark.parametrize("tenant", [TENANT, OTHER_TENANT])
 def test_work_account_at_microsoft_is_told_apart(alice: Visitor, roles: Roles, tenant: str) -> None:
     roles.microsoft.next("token", claims={"iss": f"https://login.microsoftonline.com/{tenant}/v2.0", "tid": tenant})

@@ -58,6 +58,7 @@ def test_new_person_reads_a_code_that_the_site_accepts(
     expect(page.get_by_label("Android")).to_be_checked()
     page.get_by_role("button", name="Set up this device").click()
     expect(page.get_by_role("heading", name="No accounts yet")).to_be_visible()
+    assert [(vault.user.email, vault.put_aside_at) for vault in Vault.objects.all()] == [("carol@example.org", None)]
 
     # Add the first account from a picture of its QR code.
     picture = tmp_path / "code.png"

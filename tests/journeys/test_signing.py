@@ -161,6 +161,7 @@ def test_personal_account_with_a_code_takes_it_from_a_picture(walk: Callable[[bo
     now = int(time.time())
     codes = [otp.code_at(entry, moment) for moment in (now - 30, now)]  # The page is of a moment ago.
     assert page.locator(f"#account-{entry.id} .code").inner_text().replace("\n", "") in codes
+    expect(page.locator("svg[data-ring='30'] text:visible")).to_have_text(re.compile(r"^([1-9]|[12]\d|30)$"))
     assert (entry.kind, entry.identity) == (Kind.PERSONAL_CODE, stands_for(alice.provider, MICROSOFT, "bob"))
     assert entry.secret is not None
     assert entry.secret.reveal() == SECRET

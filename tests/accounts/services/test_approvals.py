@@ -205,6 +205,7 @@ def test_refused_request_is_over_for_both(alice_phone: Visitor) -> None:
         approvals.refuse(alice_phone.vault, asked.slot.pk, at=at)
 
 
+@pytest.mark.article("G-26", "refused")
 @pytest.mark.row("T41")
 def test_request_ends_by_time_before_its_approval_and_after(alice_phone: Visitor) -> None:
     at = timezone.now()
@@ -219,6 +220,7 @@ def test_request_ends_by_time_before_its_approval_and_after(alice_phone: Visitor
         approvals.finish(again(asked), at=over)
     approve(alice_phone, other, at=last)
 
+    assert timedelta(minutes=10) == settings.APPROVAL_KEPT
     assert [state(asked, at=last), state(asked, at=over)] == [State.APPROVED, State.OVER]
     assert approvals.finish(again(other), at=last) == other.device
 

@@ -389,12 +389,15 @@ def test_restore_is_offered_beside_each_other_choice(
     assert f'class="choice" href="{LOST}{listed(alice_phone, then="restore").replace("&", "&amp;")}"' in doors
 
 
+@pytest.mark.article("G-26")
 def test_order_of_the_doors_ends_with_the_backup(alice_phone: Visitor, alice_elsewhere: Visitor) -> None:
+    factories.create_key(on=alice_phone, kind=SlotKind.PASSKEY)
     words.make(alice_phone.vault, SIX, at=timezone.now(), costs=Costs(8 * 1024, 1, 1))
 
     said = text(alice_elsewhere.client.get(OPEN))
 
-    places = [said.index(word) for word in ("Approve on", "six words", "Restore from backup", "Start a separate list")]
+    doors = ("Approve on", "Use your passkey", "Type your six words", "Restore from backup", "Start a separate list")
+    places = [said.index(door) for door in doors]
     assert places == sorted(places)
     assert "When all of these are lost." in said
 

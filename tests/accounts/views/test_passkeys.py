@@ -56,6 +56,7 @@ def test_one_touch_opens_the_list_and_gives_the_cookie(alice_elsewhere: Visitor,
     assert Device.objects.get(pk=ID).name == "Firefox on Windows"
 
 
+@pytest.mark.article("G-26", "refused")
 @pytest.mark.row("T41")
 @pytest.mark.parametrize(
     "data",

@@ -74,6 +74,7 @@ def headings(answer: HttpResponse) -> list[str]:
 
 
 @pytest.mark.article("S-31")
+@pytest.mark.article("G-23")
 @pytest.mark.parametrize(
     ("there", "offered"),
     [

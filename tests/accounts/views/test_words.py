@@ -120,6 +120,7 @@ def test_what_costs_no_try_says_so(elsewhere: Visitor, typed: str, sentence: str
     assert [Attempt.objects.count(), Device.objects.count()] == [0, 1]
 
 
+@pytest.mark.article("G-26", "refused")
 @pytest.mark.row("T21")
 def test_wrong_words_say_how_many_tries_are_left_until_when(elsewhere: Visitor) -> None:
     type(elsewhere.user).objects.update(time_zone="Europe/Berlin")

@@ -105,6 +105,18 @@ def test_accounts_come_back_with_their_codes_and_in_their_order(protection: Prot
     assert made[0] == made[1] != []
 
 
+@pytest.mark.article("G-21")
+def test_order_that_a_person_made_is_kept_and_comes_back() -> None:
+    old, new, _ = lost_and_new()
+    ids = [entry.id for entry in old.entries]
+    order = [ids[2], ids[0], ids[1]]
+    vaults.change(old.vault, lambda accounts: accounts.reorder(order), tag=Tag.LIST_ORDERED, at=timezone.now())
+
+    restored(new)
+
+    assert [entry.id for entry in old.entries] == [entry.id for entry in new.entries] == order
+
+
 @pytest.mark.article("S-33")
 @pytest.mark.article("S-35")
 @pytest.mark.article("S-37")

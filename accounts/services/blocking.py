@@ -38,6 +38,11 @@ class Block:
         """The domain as people read it."""
         return domains.readable(self.domain)
 
+    @property
+    def said(self) -> dict[str, str]:
+        """What sentences name of it, which end with a full stop of their own."""
+        return {"domain": self.readable, "reason": self.reason.rstrip("."), "contact": self.contact.rstrip(".")}
+
     def holds(self, at: datetime) -> bool:
         """Whether its day has come."""
         return at >= datetime.combine(self.from_date, time(), UTC)
@@ -114,11 +119,7 @@ def began(since: datetime, until: datetime) -> bool:
 
 def refusal(block: Block) -> str:
     """Why a code is not taken, and whom to ask."""
-    return _("Codes for %(domain)s may not be kept here: %(reason)s. Ask %(contact)s.") % {
-        "domain": block.readable,
-        "reason": block.reason.rstrip("."),
-        "contact": block.contact.rstrip("."),
-    }
+    return _("Codes for %(domain)s may not be kept here: %(reason)s. Ask %(contact)s.") % block.said
 
 
 def short(block: Block) -> str:

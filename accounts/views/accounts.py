@@ -128,13 +128,7 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
 
 def _blocked(block: Block, holds: bool) -> dict[str, Any]:
     """What a page says of the rule that an account is under."""
-    return {
-        "domain": block.readable,
-        "day": rows.day_of(block.from_date),
-        "holds": holds,
-        "reason": block.reason.rstrip("."),
-        "contact": block.contact.rstrip("."),
-    }
+    return {**block.said, "day": rows.day_of(block.from_date), "holds": holds}
 
 
 def described(entry: Entry) -> dict[str, Any]:

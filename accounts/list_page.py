@@ -133,6 +133,7 @@ def context(
     others = [entry for entry in shown if not entry.pinned]
     common = int(at.timestamp()) // rows.COMMON_PERIOD
     ends = datetime.fromtimestamp((common + 1) * rows.COMMON_PERIOD, tz=timezone.get_current_timezone())
+    waiting, language = _waiting(accounts), get_language() or ""
     # What was told before the list was opened could not count its accounts in the chip.
     told = news(request, at=at) if told is None else told._replace(chip=chips.of(request.vault, at=at))
     return {
@@ -148,8 +149,8 @@ def context(
         "csrf_token": csrf,
         "ahead": int(settings.CODES_AHEAD.total_seconds()),
         "version": request.vault.row.version,
-        "again": "" if query else _again(_waiting(accounts), get_language() or ""),
-        "badge": badge(accounts),
+        "again": "" if query else _again(waiting, language),
+        "badge": _badge(waiting, language),
         "every": settings.LOOK_EVERY.total_seconds(),
         **of_news(told),
     }

@@ -116,12 +116,13 @@ def _account_page(request: VaultRequest, entry: Entry, code: Code | None) -> Htt
         "code": code,
         "row": rows.values(entry, code),
         "now": f"{at.timestamp():.3f}",
-        "badge": list_page.badge(vaults.read(request.vault)),
     }
     if code is not None and code.period:
         context["code_ends"] = datetime.fromtimestamp(code.ends_at, tz=timezone.get_current_timezone())
-    if not request.htmx:
-        accounts = vaults.read(request.vault)
+    accounts = vaults.read(request.vault)
+    if request.htmx:
+        context["badge"] = list_page.badge(accounts)
+    else:
         context |= list_page.context(request, accounts, at=at, opened=entry.id, blocks=blocks)
     return page(request, "accounts/account.html#account", context)
 

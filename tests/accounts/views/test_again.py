@@ -169,6 +169,20 @@ def test_badge_counts_what_waits_where_the_list_is_open_and_opens_it_nowhere_els
     ]
 
 
+def test_badge_stays_beside_an_account_whose_next_code_was_taken(alice: Visitor) -> None:
+    counter = create_entry(on=alice, issuer="Nordbank", type=Type.HOTP)
+    back(alice)
+
+    address, by_script = (
+        reverse("accounts:next-code", args=[counter.id]),
+        {"HX-Request": "true", "HX-Target": "account"},
+    )
+    part = alice.client.post(address, headers=by_script).content.decode()
+
+    assert part.count("data-badge>") == 1
+    assert "1 account waits for your sign-in" in part
+
+
 def test_line_over_the_list_and_badge_come_and_go_with_a_look(alice: Visitor) -> None:
     (news,) = re.findall(r'data-news="([^"]*)"', alice.client.get(LIST).content.decode())
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.contrib.contenttypes.models import ContentType
@@ -24,6 +25,7 @@ from accounts.models import Draft, Event, KeySlot, SlotKind
 from accounts.services import activity, adding, vaults, words
 from accounts.services.activity import Tag
 from accounts.vault.entry import Type
+from accounts.vault.list import AccountList
 from backups.contents import Contents
 from backups.names import Name
 from backups.services import opening, recovery, restoring
@@ -141,15 +143,24 @@ def furnish(visitor: Visitor) -> dict[str, Any]:
 
 
 def _restored(visitor: Visitor) -> dict[str, Any]:
-    """What a backup held, opened and waiting; and the report of a restore. Cloud Backup itself stays off."""
+    """What a backup of their own list held, opened and waiting; and the report of a restore. Cloud Backup stays off."""
+    accounts = vaults.read(visitor.vault)
+    held = [opened(visitor, accounts) for _ in range(2)]
+    return {
+        "held_id": held[0],
+        "report_id": restoring.accept(visitor.vault, held[1], Chosen(frozenset()), at=timezone.now()),
+    }
+
+
+def opened(visitor: Visitor, accounts: AccountList, *, is_trial: bool = False) -> UUID:
+    """The number of what a backup of these accounts held, opened by this person and waiting for their yes."""
     at, label = timezone.now(), f"{visitor.user.email.partition('@')[0]}@outlook.example"
     vault, who = visitor.vault, factories.person(label, role=factories.role_of_device(visitor))
     type, named = vault.device.type, {"device_name": "Lost phone", "app": "1", "at": vaults.seconds(at)}
-    contents = Contents.of_list(vaults.read(vault), device_type=type, **named)
+    contents = Contents.of_list(accounts, device_type=type, **named)
     name = Name(recovery.ctxs(who, type)[0], bytes(8), 1, 1)
-    document = opening.document_of(contents.to_bytes(), who, name)
-    held = [vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).pk for _ in range(2)]
-    return {"held_id": held[0], "report_id": restoring.accept(vault, held[1], Chosen(frozenset()), at=at)}
+    document = opening.document_of(contents.to_bytes(), who, name, is_trial=is_trial)
+    return vaults.hold(vault, document, kind=Draft.Kind.RESTORE, at=at).pk
 
 
 def a_passkey() -> dict[str, Any]:

@@ -246,6 +246,19 @@ def test_page_on_adding_names_every_way_and_is_linked_from_the_backup() -> None:
     assert "How to add your accounts" in titles(read("back-up"))
 
 
+@pytest.mark.article("S-57")
+def test_page_on_passkeys_tells_first_to_keep_the_provider_of_passkeys_on() -> None:
+    page = main(read("passkeys"))
+
+    note, _, rest = page.partition('<p class="note note-wait">')[2].partition("</p>")
+    assert plain(note) == (
+        "Important. Do you have passkeys for your Microsoft account in an authenticator app? Then leave that app turned"
+        " on as passkey provider in the settings of your phone. Once it is turned off, those passkeys no longer work."
+    )
+    assert "<h2>" not in page.partition(note)[0]
+    assert "Do passkeys go on working?" in rest
+
+
 @pytest.mark.article("S-59")
 def test_page_on_getting_authweb_stands_under_see_also_with_the_address(settings: Any) -> None:
     settings.SITE_URL = "https://auth.example.org"
@@ -359,6 +372,7 @@ def test_search_for_anything_gets_a_clear_answer_in_text(sought: str, said: str)
 # -- What leads where -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.article("S-42")
 @every_topic
 def test_links_of_a_page_lead_somewhere_and_those_to_elsewhere_are_marked(slug: str) -> None:
     page = main(read(slug))

@@ -46,6 +46,7 @@ def test_off_deletes_all_of_it_after_a_day_and_not_before(alice_phone: Visitor) 
     assert len(vaults.read(alice_phone.vault)) == 2
 
 
+@pytest.mark.article("S-47")
 def test_waiting_bytes_go_too(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
     backup, at = turn_on(alice_phone), timezone.now()
     faulty.next("create", storage.Cause.FULL)

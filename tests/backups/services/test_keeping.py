@@ -170,6 +170,7 @@ def test_killed_after_writing_the_next_run_finds_its_own_bytes(alice_phone: Visi
     assert len(contents(newest(backup)).entries) == 1
 
 
+@pytest.mark.article("G-13")
 def test_wrong_bytes_read_back_do_not_count_and_are_written_anew(
     alice_phone: Visitor, faulty: type[FaultyStore]
 ) -> None:

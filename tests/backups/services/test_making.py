@@ -273,6 +273,7 @@ def test_counter_going_on_replaces_the_state_that_an_earlier_step_made(alice_pho
 # -- Proof that it opens ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.article("G-13")
 def test_what_does_not_open_as_it_will_have_to_is_not_kept(
     alice_phone: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

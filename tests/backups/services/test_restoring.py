@@ -9,6 +9,9 @@ from html import unescape
 from typing import Any
 
 import pytest
+import time_machine
+from cryptography.hazmat.primitives.hashes import SHA1
+from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from django.conf import settings
 from django.core import mail
 from django.db import transaction
@@ -16,10 +19,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Attempt, Draft, Event
+from accounts.roles import Role
 from accounts.services import attempts, codes, vaults
 from accounts.services.activity import Tag
 from accounts.services.attempts import TooManyTries
-from accounts.services.identity import NotProven, Purpose
+from accounts.services.identity import Identity, NotProven, Purpose
 from accounts.services.vaults import DraftGone
 from accounts.vault import keys
 from accounts.vault.encoding import canonical
@@ -66,11 +70,13 @@ def proof_of(visitor: Visitor, **fields: Any) -> str:
     return factories.proven(visitor, purpose=Purpose.RESTORE, **fields)
 
 
-def held(visitor: Visitor, *, words: str = "", proof: str = "", index: int = 0, **fields: Any) -> Any:
-    person = factories.person(role=factories.role_of_device(visitor))
+def held(
+    visitor: Visitor, *, words: str = "", proof: str = "", index: int = 0, who: Identity | None = None, **fields: Any
+) -> Any:
+    person = who or factories.person(role=factories.role_of_device(visitor))
     choice = searching.find(person, visitor.device.type).every[index]
     return opening.hold(
-        visitor.vault, proof or proof_of(visitor), choice.key, Opener(words=words), at=timezone.now(), **fields
+        visitor.vault, proof or proof_of(visitor, who=who), choice.key, Opener(words=words), at=timezone.now(), **fields
     )
 
 
@@ -143,6 +149,46 @@ def test_each_kind_of_account_comes_back_as_its_portion_says() -> None:
     }
     assert [row.issuer for row in report.to_do] == ["personal_passwordless", "work"]
     assert found[Kind.WORK].needs is Needs.SIGN_IN
+
+
+@pytest.mark.article("S-05")
+@pytest.mark.article("S-33")
+@pytest.mark.article("S-39")
+def test_codes_after_a_restore_are_those_of_an_independent_implementation() -> None:
+    old, new, _ = lost_and_new(accounts=0)
+    secrets = {Kind.THIRD_PARTY: b"of somebody's own shop", Kind.PERSONAL_CODE: b"of a personal account"}
+    for kind, secret in secrets.items():
+        factories.create_entry(on=old, issuer=kind.value, name="name", kind=kind, secret=Secret(secret))
+    names = {entry.id: entry.kind for entry in old.entries}
+
+    restored(new)
+    with time_machine.travel(timezone.now(), tick=False):
+        second = int(timezone.now().timestamp())
+        shown = new.client.get(reverse("accounts:codes"), {"from": second}).json()["codes"]
+
+    assert {names[id]: (step, digits[:6]) for id, (step, digits) in shown.items()} == {
+        kind: (second // 30, TOTP(secret, 6, SHA1(), 30).generate(second).decode())  # noqa: S303
+        for kind, secret in secrets.items()
+    }
+
+
+@pytest.mark.article("G-03")
+def test_what_an_iphone_saved_under_microsoft_comes_back_after_the_change_too() -> None:
+    microsoft = factories.person(role=Role.MICROSOFT)
+    with time_machine.travel(settings.ICLOUD_FROM - timedelta(seconds=1), tick=False):
+        old = factories.enrolled("alice@example.org", name="iPhone", type="ios")
+        for number in range(3):
+            factories.create_entry(on=old, name=f"account {number}")
+        factories.backed_up(old, who=microsoft)
+
+    with time_machine.travel(settings.ICLOUD_FROM + timedelta(days=400), tick=False):
+        new = factories.enrolled("alice.new@example.org", name="iPhone 17", type="ios")
+        offered = new.client.get(reverse("backups:restore")).content.decode()
+        report = restored(new, who=microsoft)
+
+    assert re.findall(r'name="role" value="(\w+)"', offered) == ["apple", "microsoft"]
+    assert (report.of, report.device_name, len(report.restored)) == (3, "iPhone", 3)
+    assert new.entries == old.entries
 
 
 @pytest.mark.article("G-09")

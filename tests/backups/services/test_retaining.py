@@ -93,6 +93,7 @@ def test_what_stays_once_stays_again() -> None:
     assert lost == []
 
 
+@pytest.mark.article("G-13")
 def test_older_ones_go_once_a_newer_is_proven_from_the_store_too(alice_phone: Visitor) -> None:
     backup = turn_on(alice_phone)
 
@@ -104,6 +105,7 @@ def test_older_ones_go_once_a_newer_is_proven_from_the_store_too(alice_phone: Vi
     assert [name[-28:-13] for name in support.stored()] == [f"{sequence:016x}"[1:] for sequence in kept]
 
 
+@pytest.mark.article("G-13")
 def test_nothing_goes_while_the_newer_one_is_not_proven(alice_phone: Visitor, faulty: type[FaultyStore]) -> None:
     backup = turn_on(alice_phone)
     for number in range(3):

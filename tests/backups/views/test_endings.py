@@ -295,6 +295,7 @@ def test_account_says_what_a_backup_carries_of_it(android: Visitor, backup: Back
     assert "In the backup: name only. After a restore you sign in again." in text(pages[1])
 
 
+@pytest.mark.article("G-31")
 @time_machine.travel(datetime(2026, 5, 3, 14, 2, tzinfo=UTC), tick=False)
 def test_removal_of_the_last_way_names_the_backup_that_brings_the_list_back(android: Visitor) -> None:
     factories.backed_up(android, who=factories.person("a@outlook.example"))

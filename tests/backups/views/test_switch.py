@@ -104,6 +104,7 @@ def test_page_of_the_account_says_what_is_carried_and_what_to_know(android: Visi
 @pytest.mark.article("S-27")
 @pytest.mark.article("S-62")
 @pytest.mark.article("G-06", "refused")
+@pytest.mark.article("S-20")
 @pytest.mark.parametrize("at", [BEFORE, SINCE])
 @pytest.mark.parametrize(
     ("type", "before", "since"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
+from django.utils import timezone
 
+from accounts.services import activity
+from accounts.services.activity import Tag
 from authweb import checks, help_pages
 from authweb.help_pages import TOPICS
 from authweb.templatetags import help as tags
+from tests import factories
 from tests.factories import Visitor
 from tests.pages import main, plain, text
 
@@ -396,25 +401,77 @@ def test_links_of_a_page_lead_somewhere_and_those_to_elsewhere_are_marked(slug: 
     assert re.findall(r'<meta name="description" content="([^"]+)">', read(slug).content.decode()) != []
 
 
-@pytest.mark.parametrize(
-    ("page", "slugs"),
-    [
-        ("accounts:list", ["add-accounts", "restore"]),
-        ("accounts:add", ["add-accounts"]),
-        ("accounts:add-other", ["add-accounts"]),
-        ("accounts:devices", ["get-authweb"]),
-        ("accounts:keys", ["keys"]),
-        ("accounts:settings", ["back-up", "get-authweb"]),
-        ("accounts:settings-sign-in", ["passkeys"]),
-        ("backups:status", ["autofill", "back-up", "what-is-backed-up"]),
-        ("backups:restore", ["restore"]),
-    ],
-)
-def test_help_is_linked_where_its_question_arises(page: str, slugs: list[str], alice_phone: Visitor) -> None:
-    answer = alice_phone.client.get(reverse(page))
+# By page: the topics that it leads to.
+LINKED = {
+    "accounts:list": ["add-accounts", "restore"],
+    "accounts:add": ["add-accounts"],
+    "accounts:add-other": ["add-accounts"],
+    "accounts:devices": ["get-authweb"],
+    "accounts:device-remove": ["before-you-reset"],
+    "accounts:keys": ["keys"],
+    "accounts:settings": ["back-up", "get-authweb"],
+    "accounts:settings-sign-in": ["passkeys"],
+    "accounts:trash": ["what-is-kept"],
+    "accounts:delete-account": ["what-is-kept"],
+    "backups:status": ["autofill", "back-up", "what-is-backed-up", "before-you-reset"],
+    "backups:on": ["delete-or-change"],
+    "backups:problem": ["something-went-wrong"],
+    "backups:restore": ["restore"],
+}
+LINKED_ELSEWHERE = {"accounts:open": ["device-types"]}
+LINKED_FOR_STAFF = {f"admin:accounts_blockeddomain_{page}": ["it-admins"] for page in ("changelist", "add", "change")}
 
-    assert re.findall(r'href="/help/([\w-]+)/"', main(answer)) == slugs
+
+def failed(visitor: Visitor) -> str:
+    """The reference of a backup that could not be made."""
+    reference = activity.new_reference()
+    activity.record(
+        Tag.BACKUP_FAILED, user=visitor.user, at=timezone.now(), facts={"cause": "store"}, reference=reference
+    )
+    return reference
+
+
+def led_to(answer: HttpResponse) -> list[str]:
+    """The topics that a page leads to, in order."""
+    return re.findall(r'href="/help/([\w-]+)/"', answer.content.decode().partition("<main")[2])
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_help_is_linked_where_its_question_arises(page: str, db: None) -> None:
+    visitor = factories.enrolled("dora@example.org", name="Pixel 9", type="android")
+    about: dict[str, Callable[[Visitor], Any]] = {
+        "accounts:device-remove": lambda visitor: visitor.device.pk,
+        "backups:problem": failed,
+    }
+
+    answer = visitor.client.get(reverse(page, args=[about[page](visitor)] if page in about else []))
+
+    assert led_to(answer) == LINKED[page]
     assert 'href="/help/"' in answer.content.decode().partition("</header>")[0]
+
+
+def test_help_is_linked_where_the_list_is_not_open(alice_elsewhere: Visitor) -> None:
+    assert {page: led_to(alice_elsewhere.client.get(reverse(page))) for page in LINKED_ELSEWHERE} == LINKED_ELSEWHERE
+
+
+def test_help_for_it_admins_is_linked_on_each_page_of_a_rule(alice_phone: Visitor) -> None:
+    type(alice_phone.user).objects.update(is_staff=True, is_superuser=True)
+    rule, client = factories.block("contoso.example"), alice_phone.client
+    pages = {page: reverse(page, args=[rule.pk] if page.endswith("change") else []) for page in LINKED_FOR_STAFF}
+    typed = {"from_date": f"{rule.from_date:%Y-%m-%d}", "reason": "A reason", "contact": "it@contoso.example"}
+
+    preview = client.post(pages["admin:accounts_blockeddomain_change"], typed)
+
+    assert {page: led_to(client.get(address)) for page, address in pages.items()} == LINKED_FOR_STAFF
+    assert led_to(preview) == ["it-admins"]
+
+
+def test_every_topic_is_linked_from_a_page_outside_the_help() -> None:
+    tables = (LINKED, LINKED_ELSEWHERE, LINKED_FOR_STAFF)
+
+    led = {slug for table in tables for slugs in table.values() for slug in slugs}
+
+    assert sorted(led) == sorted(help_pages.BY_SLUG)
 
 
 @pytest.mark.parametrize("address", ["/", "/sign-in/login/", "/nothing/"])

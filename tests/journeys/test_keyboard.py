@@ -10,6 +10,7 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from accounts.vault.entry import Kind, Needs
 from authweb.demo.provider.issuers import ICLOUD, MICROSOFT, Issuer
 from authweb.demo.provider.people import PASSWORD
 from backups.models import Backup
@@ -191,3 +192,39 @@ def test_lost_phone_is_restored_by_words(at: Callable[..., Keyboard], provider: 
     me.press("Look at your codes")
 
     expect(me.page.locator(".row .issuer")).to_have_text(["GitHub", "Contoso"])
+
+
+def test_work_account_is_signed_in_to_from_the_checklist(
+    at: Callable[..., Keyboard], provider: Provider, alice_phone: Visitor
+) -> None:
+    named = {"kind": Kind.WORK, "needs": Needs.SIGN_IN, "secret": None}
+    factories.create_entry(on=alice_phone, issuer="Contoso", name="bob@contoso.example", **named)
+    me = at(alice_phone, LIST)
+
+    me.press("1 account waits for your sign-in")
+    me.heads("Sign in to restore your account")
+    me.press("Sign in")
+    me.type("Password", PASSWORD)  # The address is filled in.
+    me.page.keyboard.press("Enter")
+    me.heads("All done")
+    me.press("Back to the list")
+    expect(me.page.locator("[data-part=again]")).to_have_count(0)
+
+    assert [(entry.name, entry.needs) for entry in alice_phone.entries] == [("bob@contoso.example", None)]
+
+
+def test_passkeys_are_no_longer_accepted_and_then_again(at: Callable[..., Keyboard], alice_phone: Visitor) -> None:
+    me = at(alice_phone, reverse("accounts:settings-sign-in"))
+
+    me.press("Accept passkeys", key="Space")
+    me.heads("Stop accepting your passkeys?")
+    assert me.page.get_by_role("link", name="Cancel").evaluate("one => one === document.activeElement")
+    me.press("Stop accepting")
+    me.heads("Passkeys and sign-in")
+    alice_phone.user.refresh_from_db()
+    stopped = alice_phone.user.passkeys_off
+    me.press("Accept passkeys", key="Space")
+    expect(me.page.get_by_role("switch", name="Accept passkeys")).to_be_checked()
+
+    alice_phone.user.refresh_from_db()
+    assert (stopped, alice_phone.user.passkeys_off) == (True, False)

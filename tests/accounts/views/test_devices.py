@@ -153,7 +153,11 @@ def test_device_of_another_person_is_404(alice_phone: Visitor, bob: Visitor, act
 @pytest.mark.article("G-31")
 @pytest.mark.parametrize(
     ("count", "sentence"),
-    [(1, "There is no backup: 1 account will be lost."), (2, "There is no backup: 2 accounts will be lost.")],
+    [
+        (0, "There is no backup, and the list is empty."),
+        (1, "There is no backup: 1 account will be lost."),
+        (2, "There is no backup: 2 accounts will be lost."),
+    ],
 )
 def test_removal_of_the_last_door_names_how_many_accounts_go(alice_phone: Visitor, count: int, sentence: str) -> None:
     for number in range(count):

@@ -6,6 +6,7 @@ What opens an envelope passes through here and is kept nowhere; what was in it i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,16 +22,18 @@ from accounts.services.identity import Identity, Purpose
 from accounts.services.vaults import OpenVault
 from accounts.vault import keys
 from accounts.vault.encoding import canonical
-from accounts.vault.errors import WrongKey
+from accounts.vault.errors import Damaged, VaultError, WrongKey
 from accounts.vault.keys import Secret
 from backups import contents, envelope
-from backups.models import Backup
+from backups.models import Backup, Generation
 from backups.names import Name
-from backups.services import objects, searching
-from backups.services.searching import Choice, NotThere
-from backups.storage import NotStored
+from backups.services import keeping, objects, searching
+from backups.services.searching import Choice, Found, NotThere
+from backups.storage import NotStored, StoreFailed
 
 WORDS_OF_RECOVERY = Limit(Attempt.Act.WORDS, 10, timedelta(hours=24))
+
+_READ_AGAIN = 5  # Saved states before a damaged one, of which so many are read while somebody waits.
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,16 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
     whose number it waits from then on. A try of the list's own backup is remembered by that.
 
     Raises NotProven, NotThere, KeyNeeded, WrongWords, WrongKey (of a passkey), TooManyTries, words.Busy, StoreFailed,
-    Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on.
+    Damaged, Unsupported, KeyMissing, TooCostly; then the proof serves on. A damaged one counts no longer from then on.
     """
     person = identity.look(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
     with objects.asking_for_somebody(at):
         choice = searching.choice(person, vault.device.type, key)
-        text, by = _opened(person, choice, opener, vault.device.type, at=at)
+        try:
+            text, by = _opened(person, choice, opener, vault.device.type, at=at)
+        except Damaged:
+            _note(choice, at=at)
+            raise
     document = document_of(text, person, choice.name, by=by, is_trial=is_trial)
     with transaction.atomic():
         identity.spend(proof, user=vault.user, purpose=Purpose.RESTORE, target=str(vault.row.pk), at=at)
@@ -110,6 +117,33 @@ def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:
     except ValueError:
         return False
     return vault.device.drafts.filter(pk=draft_id, kind=Draft.Kind.RESTORE, expires_at__gt=at).exists()
+
+
+def _note(damaged: Choice, *, at: datetime) -> None:
+    """Where it is the newest of its backup, that is checked now, as "Check now" does: whose it is learn of it."""
+    name = damaged.name
+    same = Generation.objects.stored().filter(recovery_account__name=name.ctx, stream=name.stream.hex())
+    row = same.filter(sequence=name.sequence).exclude(backup=None).select_related("backup").first()
+    if row is not None and row.backup is not None and row.backup.is_on:
+        with suppress(StoreFailed):
+            keeping.check(row.backup, at=at)
+
+
+def whole_before(found: Found, key: str, *, at: datetime) -> Choice | None:
+    """The newest saved state before a damaged one, of its backup, that is what this server made: read now, and known by
+    its seal; where a record has them, by the very bytes that once were proven to open. Raises StoreFailed.
+    """
+    with objects.asking_for_somebody(at):
+        earlier = [choice for choice in found.before(key) if not choice.is_damaged]
+        return next((choice for choice in earlier[:_READ_AGAIN] if _is_whole(choice)), None)
+
+
+def _is_whole(choice: Choice) -> bool:
+    try:
+        envelope.verify(objects.fetched(choice.name), choice.name.place, objects.server_key, sha256=choice.sha256)
+    except (NotStored, VaultError):
+        return False
+    return True
 
 
 @sensitive_variables()

@@ -38,7 +38,7 @@ class Choice:
     """A saved state that can be chosen, as far as records or itself tell. `kinds` are the keys of which it needs one.
 
     Without a record and without the key that opens it nothing but its number is known: `made_at` is None. Where nobody
-    looked into it, or could, not even the kinds are: `is_unknown`.
+    looked into it, or could, not even the kinds are: `is_unknown`. `passkeys` are those that a record knows.
     """
 
     name: Name
@@ -48,6 +48,7 @@ class Choice:
     named: int = 0
     checked_at: datetime | None = None
     kinds: frozenset[str] = frozenset()
+    passkeys: frozenset[str] = field(default=frozenset(), repr=False)
     is_recorded: bool = False
     is_damaged: bool = False
     is_unknown: bool = False
@@ -98,6 +99,24 @@ class Found:
         """All of them."""
         return (*self.newest, *self.older)
 
+    def before(self, key: str) -> tuple[Choice, ...]:
+        """Those before a saved state, of its backup, the newest first."""
+        return tuple(sorted((one for one in self.older if _is_before(one, key)), key=_number, reverse=True))
+
+    def other_passkeys(self, key: str) -> tuple[Choice, Choice] | None:
+        """Of its backup the newest that may open with a passkey that it has not, and the first after that one; None
+        where no record tells of any.
+        """
+        after = next((one for one in self.every if one.key == key), None)
+        passkeys = after.passkeys if after is not None else frozenset()
+        for one in self.before(key):
+            if after is None or not (one.is_recorded and after.is_recorded):
+                break
+            if not one.is_damaged and (one.passkeys - passkeys or not one.kinds):
+                return one, after
+            after = one
+        return None
+
     @property
     def is_unrecorded(self) -> bool:
         """Whether the records of this server are newer than all that was found."""
@@ -107,6 +126,14 @@ class Found:
 def key_of(one: Generation) -> str:
     """What a form calls a saved state that the records know."""
     return f"{one.stream}-{one.sequence:016x}"
+
+
+def _number(choice: Choice) -> int:
+    return choice.name.sequence
+
+
+def _is_before(choice: Choice, key: str) -> bool:
+    return choice.key.partition("-")[0] == key.partition("-")[0] and choice.key < key
 
 
 def is_key(text: str) -> bool:
@@ -249,6 +276,7 @@ def _recorded(name: Name, row: Generation) -> Choice:
         named=row.named,
         checked_at=row.checked_at,
         kinds=frozenset(kind for kind, _slot in row.slots),
+        passkeys=frozenset(slot for kind, slot in row.slots if kind == envelope.PASSKEY),
         is_recorded=True,
         is_damaged=row.state == Generation.State.DAMAGED,
         deletes_at=row.backup.deletes_at if row.backup is not None else None,

@@ -7,6 +7,8 @@ number of the proof.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -33,10 +35,19 @@ from backups import moments
 from backups.forms import OpenForm, PasskeyForm
 from backups.services import objects, opening, recovery, restoring, searching
 from backups.services.opening import KeyNeeded, Opener, WrongWords
-from backups.services.searching import Found, NotThere
+from backups.services.searching import Choice, Found, NotThere
 from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH, restore_steps
 from backups.storage import StoreFailed
 from backups.views.fates import often
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """Why a saved state was not opened; of a damaged one what else there is, and what is chosen in its place."""
+
+    sentence: str
+    found: Found | None = None
+    instead: Choice | None = None
 
 
 def _is_trial(request: VaultRequest) -> bool:
@@ -96,8 +107,7 @@ def choose(request: VaultRequest) -> HttpResponse:
     if person is None:
         return _lost(request, proof)
     try:
-        with objects.asking_for_somebody(timezone.now()):
-            found = searching.find(person, request.vault.device.type)
+        found = _found(request, person)
     except StoreFailed:
         return _unable(request, person, proof, Found(), _silent())
     if not found.newest:
@@ -111,7 +121,8 @@ def choose(request: VaultRequest) -> HttpResponse:
             return go(request, "backups:restore-preview", answer)
         if answer is None:
             return _lost(request, proof)
-        form.add_error("words" if form.cleaned_data["words"] else None, answer)
+        form.add_error("words" if form.cleaned_data["words"] and not answer.found else None, answer.sentence)
+        return _choose_page(request, person, proof, answer.found or found, form, instead=answer.instead)
     return _choose_page(request, person, proof, found, form)
 
 
@@ -127,24 +138,38 @@ def passkey(request: VaultRequest) -> HttpResponse:
     if not form.is_valid():
         return JsonResponse({"sentence": _("This passkey gave no key. Use it once more, or type your six words.")})
     answer = _held(request, proof, form.cleaned_data["choice"], Opener(output=form.cleaned_data["output"]))
-    if isinstance(answer, str):
-        return JsonResponse({"sentence": answer})
     if answer is None:
         return JsonResponse({"location": _lost(request, proof).headers["Location"]})
+    if isinstance(answer, _Refused) and answer.instead is not None:
+        said(request, answer.sentence, error=True)
+        query = urlencode({**_carried(request), "chosen": answer.instead.key, "proof": proof})
+        return JsonResponse({"location": f"{reverse('backups:restore-choose')}?{query}"})
+    if isinstance(answer, _Refused):
+        return JsonResponse({"sentence": answer.sentence})
     return JsonResponse({"location": reverse("backups:restore-preview", args=[answer])})
 
 
 @sensitive_variables()
-def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUID | str | None:
-    """The number of an opened saved state; or the sentence that says why there is none; None without a proof."""
+def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUID | _Refused | None:
+    """The number of an opened saved state; or why there is none; None without a proof."""
     at = timezone.now()
     try:
         return opening.hold(request.vault, proof, choice, opener, is_trial=_is_trial(request), at=at)
     except NotProven:
         return None
-    except StoreFailed:
-        return _silent()
-    except WrongWords as error:
+    except WrongKey:
+        return _wrong_passkey(request, proof, choice)
+    except (WrongWords, TooManyTries, words.Busy) as error:
+        return _Refused(_wrong_words(request, error))
+    except (StoreFailed, NotThere, KeyNeeded, Unsupported, KeyMissing, TooCostly) as error:
+        return _Refused(_cannot(error))
+    except VaultError:
+        return _damaged(request, proof, choice)
+
+
+def _wrong_words(request: VaultRequest, error: WrongWords | TooManyTries | words.Busy) -> str:
+    """That they were wrong, or not tried; and when there are tries."""
+    if isinstance(error, WrongWords):
         if not error.left:
             sentence = _("Those are not the words of this backup. No try is left until %(day)s at %(time)s.")
             return sentence % moments.named(error.until, request.user)
@@ -154,18 +179,60 @@ def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUI
             error.left,
         )
         return sentence % {"count": error.left, **moments.named(error.until, request.user)}
-    except (TooManyTries, words.Busy) as error:
-        sentence = (
-            _("Others are being served. These words were not tried; send them again on %(day)s at %(time)s.")
-            if isinstance(error, words.Busy)
-            else _(
-                "Too many wrong words were typed. These were not tried. "
-                "The next try is possible on %(day)s at %(time)s."
-            )
+    sentence = (
+        _("Others are being served. These words were not tried; send them again on %(day)s at %(time)s.")
+        if isinstance(error, words.Busy)
+        else _(
+            "Too many wrong words were typed. These were not tried. The next try is possible on %(day)s at %(time)s."
         )
-        return sentence % moments.named(error.next_at, request.user)
-    except (NotThere, KeyNeeded, VaultError) as error:
-        return _cannot(error)
+    )
+    return sentence % moments.named(error.next_at, request.user)
+
+
+def _damaged(request: VaultRequest, proof: str, key: str) -> _Refused | None:
+    """One that turned out to be damaged: the one before it is offered, once it was read."""
+    person = _proven(request, proof)
+    if person is None:
+        return None
+    try:
+        found = _found(request, person)
+        whole = opening.whole_before(found, key, at=timezone.now())
+    except StoreFailed:
+        return _Refused(_("This saved state is damaged. Choose another one."))
+    return _Refused(_instead(request, found, key, whole), found, whole)
+
+
+def _instead(request: VaultRequest, found: Found, key: str, whole: Choice | None) -> str:
+    """That a saved state is damaged, and which one is not."""
+    if whole is None:
+        if any(not choice.is_damaged for choice in found.every if choice.key != key):
+            return _("This saved state is damaged. Choose another one.")
+        return _("This saved state is damaged, and there is no other one here.")
+    if whole.made_at is None:
+        return _("This saved state is damaged. An earlier one is fine.")
+    sentence = (
+        _("This saved state is damaged. The one before it, %(day)s, is fine.")
+        if whole == found.before(key)[0]
+        else _("This saved state is damaged. An earlier one, %(day)s, is fine.")
+    )
+    return sentence % {"day": moments.short(whole.made_at, request.user, at=timezone.now())}
+
+
+def _wrong_passkey(request: VaultRequest, proof: str, key: str) -> _Refused | None:
+    """A passkey that opens no slot; before which day another one may have."""
+    person = _proven(request, proof)
+    if person is None:
+        return None
+    try:
+        other = _found(request, person).other_passkeys(key)
+    except StoreFailed:
+        other = None
+    if other is None or other[0].made_at is None or other[1].made_at is None:
+        return _Refused(_("This passkey does not open this backup."))
+    earlier, before = (timezone.localtime(choice.made_at) for choice in other)
+    named = moments.full if earlier.date() == before.date() else moments.short
+    sentence = _("This passkey does not open this backup; one made before %(day)s may.")
+    return _Refused(sentence % {"day": named(before, request.user, at=timezone.now())})
 
 
 def _silent() -> str:
@@ -179,15 +246,18 @@ def _cannot(error: Exception) -> str:
             return _("This saved state is no longer there. Choose another one.")
         case KeyNeeded():
             return _("This backup needs a key that you hold: your six words, or your passkey.")
-        case WrongKey():
-            return _("This passkey does not open this backup. One saved before you changed your keys may: see “Older”.")
         case Unsupported():
             return _("This backup was made by a newer Authweb. Ask the operator of this server to update it.")
         case KeyMissing():
             return _("The server lacks the key of this backup. Its operator has it on the printed sheet.")
         case TooCostly():
             return _("This backup asks for more work than any that Authweb makes. It was not opened.")
-    return _("This saved state is damaged. Choose an earlier one.")
+    return _silent()
+
+
+def _found(request: VaultRequest, person: Identity) -> Found:
+    with objects.asking_for_somebody(timezone.now()):
+        return searching.find(person, request.vault.device.type)
 
 
 def _proven(request: VaultRequest, proof: str) -> Identity | None:
@@ -240,10 +310,16 @@ def _elsewhere(found: Found) -> list[tuple[int, Any]]:
     return [(count, DEVICES[type]) for type, count in found.elsewhere.items()]
 
 
-def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Found, form: OpenForm) -> HttpResponse:
-    chosen = _carried(request).get("chosen", "")
-    if chosen not in {choice.key for choice in found.every if not choice.is_damaged}:
-        chosen = next((choice.key for choice in found.every if not choice.is_damaged), "")
+def _choose_page(
+    request: VaultRequest,
+    person: Identity,
+    proof: str,
+    found: Found,
+    form: OpenForm,
+    *,
+    instead: Choice | None = None,
+) -> HttpResponse:
+    chosen, damaged = (instead.key, "") if instead is not None else _preselected(request, found)
     at, subject, is_trial = timezone.now(), opening.subject(person), _is_trial(request)
     left, until = attempts.left(opening.WORDS_OF_RECOVERY, subject, at=at)
     restores_left, next_at = attempts.left(restoring.RESTORES, subject, at=at)
@@ -253,6 +329,7 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         "found": found,
         "form": form,
         "chosen": chosen,
+        "damaged": damaged,
         "often": "" if restores_left or is_trial else often(request, person.masked, next_at),
         "trial": is_trial,
         "device": DEVICES[request.vault.device.type],
@@ -266,3 +343,19 @@ def _choose_page(request: VaultRequest, person: Identity, proof: str, found: Fou
         **restore_steps(3),
     }
     return page(request, "backups/restore_choose.html", context)
+
+
+def _preselected(request: VaultRequest, found: Found) -> tuple[str, str]:
+    """What is chosen to begin with: what was chosen before, else the newest; where that is damaged the one before it,
+    and the sentence that says so.
+    """
+    chosen = _carried(request).get("chosen", "")
+    if chosen in {choice.key for choice in found.every if not choice.is_damaged}:
+        return chosen, ""
+    newest = found.newest[0]
+    if newest.is_damaged:
+        with suppress(StoreFailed):
+            whole = opening.whole_before(found, newest.key, at=timezone.now())
+            if whole is not None:
+                return whole.key, _instead(request, found, newest.key, whole)
+    return next((choice.key for choice in found.every if not choice.is_damaged), ""), ""

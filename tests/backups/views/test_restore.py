@@ -559,22 +559,94 @@ def with_passkey(visitor: Visitor, output: Secret) -> None:
     )
 
 
-def test_damaged_one_says_so_and_the_one_before_it_opens(old: Visitor, new: Visitor) -> None:
-    factories.backed_up(old)
+def damaged(one: Generation) -> None:
+    """Other bytes lie in its place."""
+    data = storage.backups().fetch(objects.path(one))
+    support.spoil(one, data[:-1] + bytes([data[-1] ^ 1]))
+
+
+def key_of(one: Generation) -> str:
+    """What a form calls it."""
+    return f"{one.stream}-{one.sequence:016x}"
+
+
+def three_days(visitor: Visitor, **fields: Any) -> list[Generation]:
+    """Backed up on 1, 2 and 3 May: with three accounts, with four, with five. The newest first."""
+    factories.backed_up(visitor, **fields)
+    for issuer in ("Etsy", "Ebay"):
+        factories.create_entry(on=visitor, issuer=issuer, name="later")
+    states = list(Generation.objects.stored().newest_first())
+    for number, one in enumerate(states):
+        Generation.objects.filter(pk=one.pk).update(made_at=datetime(2026, 5, 3 - number, 12, tzinfo=UTC))
+    return states
+
+
+@pytest.mark.parametrize(
+    ("count", "says", "restores"),
+    [
+        (1, "This saved state is damaged. The one before it, 2 May, is fine.", "3 of 4 will have codes"),
+        (2, "This saved state is damaged. An earlier one, 1 May, is fine.", "2 of 3 will have codes"),
+    ],
+)
+def test_damaged_newest_one_offers_the_one_before_it_which_was_read(
+    old: Visitor, new: Visitor, count: int, says: str, restores: str
+) -> None:
+    states = three_days(old)
+    for one in states[:count]:
+        damaged(one)
+    with time_machine.travel(datetime(2026, 5, 4, 12, tzinfo=UTC)):
+        proof = proof_of(new)
+
+        refused = opened(new, proof=proof)
+        again = new.client.get(f"{CHOOSE}?proof={proof}")
+        address = opened(new, proof=proof, choice=chosen_in(refused)).headers["Location"]
+        preview, card = text(new.client.get(address)), text(old.client.get(STATUS))
+
+    assert [text(page).count(says) for page in (refused, again)] == [1, 1]
+    assert [re.findall(r'<details class="older"( open)?>', main(page)) for page in (refused, again)] == [[" open"]] * 2
+    assert chosen_in(refused) == chosen_in(again) == key_of(states[count])
+    assert restores in preview
+    assert "The copy in the store is not what was written." in card
+
+
+def test_passkey_for_a_damaged_one_leads_to_the_one_before_it(old: Visitor, new: Visitor) -> None:
+    with_passkey(old, Secret(bytes(range(32))))
+    factories.backed_up(old, protection=Protection.KEY)
     factories.create_entry(on=old, issuer="Etsy", name="later")
-    newest = Generation.objects.stored().newest_first()[0]
-    data = storage.backups().fetch(objects.path(newest))
-    support.spoil(newest, data[:-1] + bytes([data[-1] ^ 1]))
+    newest, earlier, *_others = Generation.objects.stored().newest_first()
+    damaged(newest)
     proof = proof_of(new)
+    fields = {"proof": proof, "output": b64url(bytes(range(32)))}
+    key = chosen_in(new.client.get(f"{CHOOSE}?proof={proof}"))
 
-    refused = opened(new, proof=proof)
-    Generation.objects.filter(pk=newest.pk).update(state=Generation.State.DAMAGED)
-    page = new.client.get(f"{CHOOSE}?proof={proof}")
-    address = preview_of(new, proof=proof)
+    answer = new.client.post(PASSKEY, {**fields, "choice": key}).json()
+    page = new.client.get(answer["location"])
+    right = new.client.post(PASSKEY, {**fields, "choice": chosen_in(page)}).json()
 
-    assert "This saved state is damaged. Choose an earlier one." in text(refused)
-    assert "This saved state is damaged." in text(page)
-    assert "2 of 3 will have codes" in text(new.client.get(address))
+    assert chosen_in(page) == key_of(earlier)
+    assert page.content.decode().count("The one before it,") == 1
+    assert "2 of 3 will have codes" in text(new.client.get(right["location"]))
+
+
+def test_only_one_that_is_damaged_says_that_there_is_no_other(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    damaged(Generation.objects.get())
+
+    assert "This saved state is damaged, and there is no other one here." in text(opened(new))
+
+
+def test_wrong_passkey_names_the_day_before_which_another_one_opened_it(old: Visitor, new: Visitor) -> None:
+    with_passkey(old, Secret(bytes(range(32))))
+    states = three_days(old, protection=Protection.KEY)
+    Generation.objects.filter(pk=states[2].pk).update(slots=[["passkey", "another"]])
+    with time_machine.travel(datetime(2026, 5, 4, 12, tzinfo=UTC)):
+        proof = proof_of(new)
+        wrong = {"proof": proof, "output": b64url(bytes(32))}
+
+        said = [new.client.post(PASSKEY, {**wrong, "choice": key_of(one)}).json()["sentence"] for one in states]
+
+    dated = "This passkey does not open this backup; one made before 2 May may."
+    assert said == [dated, dated, "This passkey does not open this backup."]
 
 
 def test_one_of_a_newer_authweb_says_so(old: Visitor, new: Visitor) -> None:

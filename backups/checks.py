@@ -43,6 +43,7 @@ def every_status_and_every_cause_has_its_words(**_: object) -> list[checks.Check
         ("PROBLEMS", states.PROBLEMS, Cause),
         ("RESTORES_ON", states.RESTORES_ON, DeviceType.values),
         ("DEVICES", states.DEVICES, DeviceType.values),
+        ("CLOSED", states.CLOSED, DeviceType.values),
         ("IMPORTANT", states.IMPORTANT, DeviceType.values),
         ("IMPORTANT_TO", states.IMPORTANT_TO, DeviceType.values),
         ("IMPORTANT_OF", states.IMPORTANT_OF, DeviceType.values),

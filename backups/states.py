@@ -13,6 +13,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from accounts.models import DeviceType
 from accounts.roles import Role
@@ -155,6 +156,27 @@ DEVICES: Mapping[str, Sentence] = MappingProxyType(
         DeviceType.IOS.value: _("iOS devices"),
         DeviceType.ANDROID.value: _("Android devices"),
         DeviceType.COMPUTER.value: _("computers"),
+    }
+)
+
+# Of a backup that is closed here, filled with their `count`: where it can be restored.
+CLOSED: Mapping[str, Sentence] = MappingProxyType(
+    {
+        DeviceType.IOS.value: ngettext_lazy(
+            "%(count)d backup exists for iOS devices. It can be restored on an iOS device only.",
+            "%(count)d backups exist for iOS devices. They can be restored on an iOS device only.",
+            "count",
+        ),
+        DeviceType.ANDROID.value: ngettext_lazy(
+            "%(count)d backup exists for Android devices. It can be restored on an Android device only.",
+            "%(count)d backups exist for Android devices. They can be restored on an Android device only.",
+            "count",
+        ),
+        DeviceType.COMPUTER.value: ngettext_lazy(
+            "%(count)d backup exists for computers. It can be restored on a computer only.",
+            "%(count)d backups exist for computers. They can be restored on a computer only.",
+            "count",
+        ),
     }
 )
 

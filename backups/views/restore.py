@@ -10,7 +10,6 @@ import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -36,7 +35,7 @@ from backups.forms import OpenForm, PasskeyForm
 from backups.services import objects, opening, recovery, restoring, searching
 from backups.services.opening import KeyNeeded, Opener, WrongWords
 from backups.services.searching import Choice, Found, NotThere
-from backups.states import DEVICES, IMPORTANT_TO, SIGN_IN_WITH, restore_steps
+from backups.states import CLOSED, DEVICES, IMPORTANT_TO, SIGN_IN_WITH, restore_steps
 from backups.storage import StoreFailed
 from backups.views.fates import often
 
@@ -306,8 +305,8 @@ def _kept_there(role: Role, type: str, at: datetime) -> str:
     return "since" if len(roles.fitting(type, at)) == 1 else ""
 
 
-def _elsewhere(found: Found) -> list[tuple[int, Any]]:
-    return [(count, DEVICES[type]) for type, count in found.elsewhere.items()]
+def _elsewhere(found: Found) -> list[str]:
+    return [CLOSED[type] % {"count": count} for type, count in found.elsewhere.items()]
 
 
 def _choose_page(

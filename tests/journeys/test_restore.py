@@ -6,6 +6,8 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.urls import reverse
@@ -81,7 +83,7 @@ def at(new_context: Callable[..., BrowserContext], sign_in: SignIn, provider: Pr
 
 def lost(provider: Provider, *, words: str = "", type: str = "android") -> Visitor:
     """Alice's device, which is gone, and her list with it: backed up under bob's account there."""
-    visitor = factories.enrolled("alice@example.org", name="Pixel 8", type=type)
+    visitor = factories.enrolled("alice@example.org", name="iPhone" if type == "ios" else "Pixel 8", type=type)
     filled(visitor)
     if words:
         factories.create_words(on=visitor, words=words)
@@ -235,15 +237,18 @@ def test_words_forgotten_passkey_there_and_database_gone(
 
 
 @pytest.mark.article("S-08", "refused")
-def test_wrong_type_of_phone_is_told_which_it_needs(at: Callable[..., At], provider: Provider) -> None:
-    lost(provider)
-    new = at("alice.new@example.org", "Firefox on Linux", "computer")
+def test_backup_of_an_iphone_is_refused_on_an_android_phone(
+    at: Callable[..., At], provider: Provider, settings: Any
+) -> None:
+    settings.ICLOUD_FROM = timezone.now() + timedelta(days=1)  # Until then Microsoft kept those of iPhones too.
+    lost(provider, type="ios")
+    new = at("alice.new@example.org", "Pixel 9", "android")
 
     new.page.goto(START)
     new.sign_in()
 
     new.heads("Unable to recover.")
-    new.says("1 backup exists for Android devices. It can be restored on such a device only.")
+    new.says("1 backup exists for iOS devices. It can be restored on an iOS device only.")
     new.press("Sign in to another account")
     new.heads("Restore from backup")
 

@@ -120,7 +120,6 @@ def past_checklist(answer: HttpResponse) -> HttpResponse:
 # -- The walk ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.article("S-08", "allowed")
 @pytest.mark.article("S-04")
 @pytest.mark.article("S-07")
 @pytest.mark.article("G-08")
@@ -444,32 +443,58 @@ def test_wrong_account_is_named_and_which_it_could_be_of_one_s_own_alone(old: Vi
     assert "a…@outlook.example" not in "".join(text(page) for page in pages)
 
 
+TYPES = {"ios": ("iOS devices", "an iOS device"), "android": ("Android devices", "an Android device")}
+TYPES["computer"] = ("computers", "a computer")
+
+
+def of_type(type: str, new_type: str) -> tuple[Visitor, str, str]:
+    """Somebody at a device of the new type; a proof, and the saved state of another type that lies there."""
+    lost = factories.enrolled("alice@example.org", name="Old", type=type)
+    who = factories.person(role=factories.role_of_device(lost))
+    factories.create_entry(on=lost, issuer="GitHub", name="alice")
+    factories.backed_up(lost, who=who)
+    visitor = factories.enrolled("alice.new@example.org", name="New", type=new_type)
+    return visitor, proof_of(visitor, who=who), searching.find(who, type).newest[0].key
+
+
 @pytest.mark.article("S-08", "refused")
 @pytest.mark.row("T22")
-def test_wrong_type_of_device_is_named_with_its_number_and_no_forged_name_opens_it(old: Visitor) -> None:
-    factories.backed_up(old)
-    computer = factories.enrolled("alice.new@example.org", name="Firefox", type="computer")
-    key = searching.find(factories.person(), "android").newest[0].key
-    proof = proof_of(computer)
+@pytest.mark.parametrize(("type", "new_type"), [(one, other) for one in TYPES for other in TYPES if one != other])
+def test_wrong_type_of_device_is_named_with_its_number_and_no_forged_name_opens_it(type: str, new_type: str) -> None:
+    visitor, proof, key = of_type(type, new_type)
 
-    page = computer.client.get(f"{CHOOSE}?proof={proof}")
-    forged = computer.client.post(CHOOSE, {"proof": proof, "choice": key, "type": "android"})
-    by_passkey = computer.client.post(PASSKEY, {"proof": proof, "choice": key, "output": b64url(bytes(32))})
+    page = visitor.client.get(f"{CHOOSE}?proof={proof}")
+    forged = visitor.client.post(CHOOSE, {"proof": proof, "choice": key, "type": type})
+    by_passkey = visitor.client.post(PASSKEY, {"proof": proof, "choice": key, "output": b64url(bytes(32))})
 
-    assert "1 backup exists for Android devices. It can be restored on such a device only." in text(page)
+    devices, one = TYPES[type]
+    assert f"1 backup exists for {devices}. It can be restored on {one} only." in text(page)
     assert "Unable to recover." in text(forged)
     assert by_passkey.json() == {"sentence": "This saved state is no longer there. Choose another one."}
-    assert (computer.entries, Draft.objects.count()) == ((), 0)
+    assert (visitor.entries, Draft.objects.count()) == ((), 0)
 
 
-def test_backup_of_another_type_beside_one_that_fits_is_shown_closed(old: Visitor, new: Visitor) -> None:
+@pytest.mark.article("S-08", "allowed")
+@pytest.mark.parametrize("type", TYPES)
+def test_backup_is_restored_on_another_device_of_its_own_type(type: str) -> None:
+    visitor, proof, key = of_type(type, type)
+
+    restored(visitor, preview_of(visitor, proof=proof, choice=key))
+
+    assert [entry.issuer for entry in visitor.entries] == ["GitHub"]
+
+
+def test_backups_of_another_type_beside_one_that_fits_are_shown_closed_with_their_number(
+    old: Visitor, new: Visitor
+) -> None:
     factories.backed_up(old)
-    computer = factories.enrolled("c@example.org", name="Firefox", type="computer")
-    factories.backed_up(computer, who=factories.person())
+    for name in ("Firefox", "Chrome"):
+        computer = factories.enrolled(f"{name}@example.org", name=name, type="computer")
+        factories.backed_up(computer, who=factories.person())
 
     page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}")
 
-    assert "1 backup exists for computers. It can be restored on such a device only." in text(page)
+    assert "2 backups exist for computers. They can be restored on a computer only." in text(page)
     assert page.content.decode().count('name="choice"') == 1
 
 

@@ -520,6 +520,25 @@ def test_wrong_words_say_how_many_tries_are_left_and_the_right_ones_open(old: Vi
     assert Attempt.objects.count() == 2  # Of the one wrong: over the recovery account, and over the network.
 
 
+@pytest.mark.parametrize(("seconds", "opens"), [(299, True), (301, False)])
+def test_sign_in_allows_words_again_after_wrong_ones_for_five_minutes(
+    old: Visitor, new: Visitor, seconds: int, opens: bool
+) -> None:
+    factories.create_words(on=old, words=WORDS)
+    factories.backed_up(old, protection=Protection.KEY)
+    signed_in_at = timezone.now()
+    proof = proof_of(new, at=signed_in_at)
+    key = chosen_in(new.client.get(f"{CHOOSE}?proof={proof}"))
+
+    wrong = opened(new, proof=proof, choice=key, words="six words that are not the ones")
+    with time_machine.travel(signed_in_at + timedelta(seconds=seconds)):
+        right = opened(new, proof=proof, choice=key, words=WORDS)
+
+    assert "Those are not the words of this backup. 9 tries left" in text(wrong)
+    preview = reverse("backups:restore-preview", args=[proof])
+    assert right.headers["Location"] == (preview if opens else f"{START}?chosen={key}")
+
+
 def test_last_wrong_words_and_those_after_them_name_the_time(old: Visitor, new: Visitor) -> None:
     factories.create_words(on=old, words=WORDS)
     factories.backed_up(old, protection=Protection.KEY)

@@ -100,7 +100,10 @@ def sign_in(request: VaultRequest) -> HttpResponse:
 @vault_required
 @changing
 def choose(request: VaultRequest) -> HttpResponse:
-    """The backups under the proven account, the newest first; on the same page the words that open one."""
+    """The backups under the proven account, the newest first; on the same page the words that open one.
+
+    Where there is nothing to ask the one that is there is opened, and waits for the yes. To open is to look.
+    """
     proof = request.POST.get("proof") or request.GET.get("proof", "")
     person = _proven(request, proof)
     if person is None:
@@ -111,18 +114,28 @@ def choose(request: VaultRequest) -> HttpResponse:
         return _unable(request, person, proof, Found(), _silent())
     if not found.newest:
         return _unable(request, person, proof, found)
-    posted = request.POST if request.method == "POST" else None
+    posted, answer = request.POST if request.method == "POST" else None, None
     form = OpenForm(posted, found=found, takes_passkeys=not request.user.passkeys_off)
     if request.method == "POST" and form.is_valid():
         opener = Opener(words=form.cleaned_data["words"] or "", network=network_of(request))
-        answer = _held(request, proof, form.cleaned_data["choice"], opener)
-        if isinstance(answer, UUID):
-            return go(request, "backups:restore-preview", answer)
-        if answer is None:
-            return _lost(request, proof)
-        form.add_error("words" if form.cleaned_data["words"] and not answer.found else None, answer.sentence)
-        return _choose_page(request, person, proof, answer.found or found, form, instead=answer.instead)
-    return _choose_page(request, person, proof, found, form)
+        answer = _held(request, proof, form.cleaned_data["choice"], opener) or _lost(request, proof)
+    elif request.method == "GET" and not _asks(request, person, found):
+        answer = _held(request, proof, found.newest[0].key, Opener())
+        answer = answer or _lost(request, proof, was_there=True)
+    if isinstance(answer, HttpResponse):
+        return answer
+    if isinstance(answer, UUID):
+        return go(request, "backups:restore-preview", answer)
+    return _choose_page(request, person, proof, found, form, refused=answer)
+
+
+def _asks(request: VaultRequest, person: Identity, found: Found) -> bool:
+    """Whether there is anything to choose, to type or to learn: else the step is skipped. A try looks at each step."""
+    (one, *others) = found.every
+    is_plain = one.is_recorded and not one.openers and not one.is_damaged and one.deletes_at is None
+    is_alone = not others and not found.missing and not found.elsewhere
+    left, _until = attempts.left(restoring.RESTORES, opening.subject(person), at=timezone.now())
+    return _is_trial(request) or not is_plain or not is_alone or not left
 
 
 @require_POST
@@ -266,9 +279,9 @@ def _proven(request: VaultRequest, proof: str) -> Identity | None:
         return None
 
 
-def _lost(request: VaultRequest, proof: str) -> HttpResponse:
+def _lost(request: VaultRequest, proof: str, *, was_there: bool = False) -> HttpResponse:
     """No proof, or none any more: because it was used a moment ago, by the first of two clicks, or is too old."""
-    if request.method == "POST" and opening.is_held(request.vault, proof, at=timezone.now()):
+    if (request.method == "POST" or was_there) and opening.is_held(request.vault, proof, at=timezone.now()):
         return go(request, "backups:restore-preview", UUID(proof))
     if proof:
         said(request, _("That sign-in was over five minutes ago, or was used. Sign in once more."), error=True)
@@ -316,9 +329,18 @@ def _choose_page(
     found: Found,
     form: OpenForm,
     *,
-    instead: Choice | None = None,
+    refused: _Refused | None = None,
 ) -> HttpResponse:
-    chosen, damaged = (instead.key, "") if instead is not None else _preselected(request, found)
+    """The page of the choice; after one that was not opened it says why, and what is chosen in its place."""
+    instead = None
+    if refused is not None:
+        found, instead = refused.found or found, refused.instead
+        if form.is_bound:
+            in_words = form.cleaned_data["words"] and refused.found is None
+            form.add_error("words" if in_words else None, refused.sentence)
+    chosen, note = (instead.key, "") if instead is not None else _preselected(request, found)
+    if refused is not None and not form.is_bound:
+        note = refused.sentence
     at, subject, is_trial = timezone.now(), opening.subject(person), _is_trial(request)
     left, until = attempts.left(opening.WORDS_OF_RECOVERY, subject, at=at)
     restores_left, next_at = attempts.left(restoring.RESTORES, subject, at=at)
@@ -328,7 +350,7 @@ def _choose_page(
         "found": found,
         "form": form,
         "chosen": chosen,
-        "damaged": damaged,
+        "note": note,
         "often": "" if restores_left or is_trial else often(request, person.masked, next_at),
         "trial": is_trial,
         "device": DEVICES[request.vault.device.type],

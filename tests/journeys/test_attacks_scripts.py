@@ -243,6 +243,8 @@ def test_what_comes_out_of_a_backup_is_text(
     backup = Backup.objects.exclude(stream="").get()
     Backup.objects.filter(pk=backup.pk).update(user=alice_phone.user, vault=None)
     RecoveryAccount.objects.update(user=alice_phone.user)
+    computer = factories.enrolled("alice.there@example.org", name="Firefox", type="computer")
+    factories.backed_up(computer, who=factories.person(role=factories.role_of_device(lost)))  # So that it is asked.
     proof = factories.proven(alice_phone, purpose=Purpose.RESTORE)
     alice_phone.client.get("/accounts/")
     sign_in(context, alice_phone)

@@ -79,10 +79,22 @@ def chosen_in(page: HttpResponse) -> str:
 
 
 def opened(visitor: Visitor, *, proof: str = "", **fields: str) -> HttpResponse:
-    """ "Continue" on the page of the choice, with what is preselected there."""
+    """ "Continue" on the page of the choice, with what is preselected there; what comes in its place where it is
+    skipped.
+    """
     proof = proof or proof_of(visitor)
-    key = fields.pop("choice", "") or chosen_in(visitor.client.get(f"{CHOOSE}?proof={proof}"))
-    return visitor.client.post(CHOOSE, {"proof": proof, "choice": key, **fields})
+    if "choice" not in fields:
+        page = visitor.client.get(CHOOSE, {"proof": proof, "try": fields.get("try", "")})
+        if page.status_code == 302:
+            return page
+        fields["choice"] = chosen_in(page)
+    return visitor.client.post(CHOOSE, {"proof": proof, **fields})
+
+
+def beside(who: Identity | None = None) -> None:
+    """A backup of another type under the same account: the page of the choice has something to tell."""
+    computer = factories.enrolled("alice.there@example.org", name="Firefox", type="computer")
+    factories.backed_up(computer, who=who or factories.person())
 
 
 def preview_of(visitor: Visitor, **fields: str) -> str:
@@ -125,7 +137,9 @@ def past_checklist(answer: HttpResponse) -> HttpResponse:
 @pytest.mark.article("G-08")
 @pytest.mark.article("G-21")
 def test_whole_walk_from_the_start_to_the_report(old: Visitor, new: Visitor, roles: Roles) -> None:
-    factories.backed_up(old, who=Identity(Role.MICROSOFT, roles.microsoft.iss, "0000-alice", ALICE, timezone.now()))
+    alice = Identity(Role.MICROSOFT, roles.microsoft.iss, "0000-alice", ALICE, timezone.now())
+    factories.backed_up(old, who=alice)
+    beside(alice)
     factories.create_entry(on=new, issuer="Mine", name="already there")
 
     start = new.client.get(START)
@@ -156,6 +170,7 @@ def test_whole_walk_from_the_start_to_the_report(old: Visitor, new: Visitor, rol
 
 def test_pages_of_the_walk_show_no_key_and_no_full_address(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
+    beside()
     proof = proof_of(new)
     address = preview_of(new, proof=proof)
     pages = [new.client.get(START), new.client.get(f"{CHOOSE}?proof={proof_of(new)}"), new.client.get(address)]
@@ -170,6 +185,7 @@ def test_pages_of_the_walk_show_no_key_and_no_full_address(old: Visitor, new: Vi
 
 def test_looking_changes_nothing(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
+    beside()
     proof = proof_of(new)
     address = preview_of(new)
     before = (Event.objects.count(), Attempt.objects.count(), Draft.objects.count(), new.entries)
@@ -343,6 +359,69 @@ def test_undo_stands_on_the_report_and_takes_all_of_it_back(old: Visitor, new: V
     assert "/undo/" not in main(undone)
     assert not any(said in text(undone) for said in ("Restored", "Still to do", "Look at your codes"))
     assert "are back with their codes" not in text(new.client.get(AGAIN, {"next": address}))
+
+
+# -- One choice alone -------------------------------------------------------------------------------------------------
+
+
+def test_one_choice_without_a_key_skips_the_step(old: Visitor, new: Visitor) -> None:
+    factories.backed_up(old)
+    events = Event.objects.filter(user=new.user).exclude(tag__startswith="proofs:").count()
+    proof = proof_of(new)
+
+    skipped = new.client.get(f"{CHOOSE}?proof={proof}")
+    preview = new.client.get(skipped.headers["Location"])
+    back = new.client.get(f"{CHOOSE}?proof={proof}", follow=True)
+
+    assert skipped.headers["Location"] == reverse("backups:restore-preview", args=[proof])
+    assert "Step 4 of 5 2 of 3 will have codes From Pixel 8," in text(preview)
+    assert Event.objects.filter(user=new.user).exclude(tag__startswith="proofs:").count() == events
+    assert (Draft.objects.count(), Attempt.objects.count(), new.entries) == (1, 0, ())
+    assert "Restore from backup" in text(back)  # Nobody is sent forth again from where they came back to.
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["a key", "an older one", "a missing one", "another type", "a try", "no record", "soon deleted", "three today"],
+)
+def test_step_stays_where_there_is_something_to_choose_to_type_or_to_learn(
+    old: Visitor, new: Visitor, case: str
+) -> None:
+    factories.create_words(on=old, words=WORDS)
+    backup = factories.backed_up(old, protection=Protection.KEY if case == "a key" else Protection.SIGN_IN)
+    if case == "an older one" or case == "a missing one":
+        factories.create_entry(on=old, issuer="Etsy", name="later")
+    if case == "a missing one":
+        storage.backups().remove(objects.path(Generation.objects.stored().newest_first()[0]))
+    if case == "another type":
+        beside()
+    if case == "no record":
+        support.without_records()
+    if case == "soon deleted":
+        ending.off(backup, device=None, at=timezone.now())
+    for _ in range(3 if case == "three today" else 0):
+        Attempt.objects.create(subject=opening.subject(factories.person()), act="restore", at=timezone.now())
+
+    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}{'&try=1' if case == 'a try' else ''}")
+
+    assert (page.status_code, "Step 3 of 5 Choose the backup" in text(page), Draft.objects.count()) == (200, True, 0)
+
+
+def test_one_choice_that_does_not_open_shows_its_step_and_says_why(
+    old: Visitor, new: Visitor, faulty: type[FaultyStore]
+) -> None:
+    factories.backed_up(old)
+    proof = proof_of(new)
+
+    faulty.next("fetch", Cause.UNREACHABLE)
+    away = new.client.get(f"{CHOOSE}?proof={proof}")
+    damaged(Generation.objects.get())
+    spoilt = new.client.get(f"{CHOOSE}?proof={proof}")
+
+    assert "The store of backups does not answer." in text(away)
+    assert chosen_in(away) == key_of(Generation.objects.get())
+    assert "This saved state is damaged, and there is no other one here." in text(spoilt)
+    assert Draft.objects.count() == 0
 
 
 # -- A try ------------------------------------------------------------------------------------------------------------
@@ -672,13 +751,6 @@ def test_passkey_for_a_damaged_one_leads_to_the_one_before_it(old: Visitor, new:
     assert "2 of 3 will have codes" in text(new.client.get(right["location"]))
 
 
-def test_only_one_that_is_damaged_says_that_there_is_no_other(old: Visitor, new: Visitor) -> None:
-    factories.backed_up(old)
-    damaged(Generation.objects.get())
-
-    assert "This saved state is damaged, and there is no other one here." in text(opened(new))
-
-
 def test_wrong_passkey_names_the_day_before_which_another_one_opened_it(old: Visitor, new: Visitor) -> None:
     with_passkey(old, Secret(bytes(range(32))))
     states = three_days(old, protection=Protection.KEY)
@@ -714,6 +786,7 @@ def test_store_that_is_away_says_so_and_the_same_sign_in_serves_on(
     old: Visitor, new: Visitor, faulty: type[FaultyStore]
 ) -> None:
     factories.backed_up(old)
+    beside()
     proof = proof_of(new)
     key = chosen_in(new.client.get(f"{CHOOSE}?proof={proof}"))
 
@@ -729,6 +802,7 @@ def test_store_that_kept_a_person_waiting_is_not_waited_for_again(
     old: Visitor, new: Visitor, faulty: type[FaultyStore], monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     factories.backed_up(old)
+    beside()
     proof = proof_of(new)
     address = f"{CHOOSE}?proof={proof}"
     choice = {"proof": proof, "choice": chosen_in(new.client.get(address))}
@@ -890,6 +964,7 @@ def test_iphone_is_told_which_provider_kept_its_backups_before_the_day_and_since
     )
     settings.ICLOUD_FROM = timezone.now() + timedelta(days=1)
     before = factories.backed_up(iphone, who=factories.person("ina@outlook.example"))
+    beside(factories.person("ina@outlook.example"))
     then = unable(iphone, who=wrong)
     settings.ICLOUD_FROM = datetime(2025, 9, 1, tzinfo=UTC)
 
@@ -970,6 +1045,7 @@ def test_cancelled_sign_in_says_so_and_offers_the_same_again(old: Visitor, new: 
 
 def test_second_click_on_continue_goes_where_the_first_led_to(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
+    beside()
     proof = proof_of(new)
     key = chosen_in(new.client.get(f"{CHOOSE}?proof={proof}"))
 

@@ -73,7 +73,8 @@ def name(request: UserRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def lost(request: UserRequest) -> HttpResponse:
-    """Asked once before a list is begun here, or a backup restored: whether the one there is can still be opened.
+    """Asked once before a list is begun here, or a backup restored: whether the one there is can still be opened, and
+    before that by which of its doors.
 
     "I can still open it" leads back to the doors, and the question is not asked again; "I cannot" to `instead`.
     """
@@ -90,11 +91,13 @@ def lost(request: UserRequest) -> HttpResponse:
         return go(request, "accounts:open", query=listed)
     if _can_open(request, found):
         return go(request, "accounts:separate", query=listed | then(request))
-    keys = {
+    ways = {
+        "doors": found,
+        "device_id": uuid4(),
         "words_made_at": doors.words_made_at(found.vault),
         "passkeys": 0 if request.user.passkeys_off else len(found.passkeys),
     }
-    return page(request, "accounts/lost.html", _former(request, found) | keys)
+    return page(request, "accounts/lost.html", _former(request, found) | ways)
 
 
 @require_http_methods(["GET", "POST"])

@@ -71,6 +71,19 @@ def test_question_names_where_the_list_was_open_last(alice_elsewhere: Visitor, t
     assert [Device.objects.count(), Vault.objects.count()] == [1, 1]
 
 
+def test_question_of_a_restore_shows_first_who_can_approve_and_asks_there(
+    alice_phone: Visitor, alice_elsewhere: Visitor
+) -> None:
+    asked = alice_elsewhere.client.get(f"{LOST}?then=restore", headers=FIREFOX)
+    address, device_id = re.findall(r'action="([^"]*)"|name="device_id" value="([^"]*)"', main(asked))[:2]
+    waiting = alice_elsewhere.client.post(address[0], {"device_id": device_id[1]}, headers=FIREFOX)
+
+    says = text(asked)
+    assert says.index("Approve on Alice's phone") < says.index("I can still open it")
+    assert address[0] == reverse("accounts:open-approve") + listed(alice_phone)
+    assert to(waiting) == reverse("accounts:open-waiting")
+
+
 def test_question_names_the_keys_that_open_the_list_and_leads_to_their_doors(
     alice_phone: Visitor, alice_elsewhere: Visitor
 ) -> None:

@@ -292,6 +292,8 @@ def _unable(request: VaultRequest, person: Identity, proof: str, found: Found, s
     """ "Unable to recover.": no backup of this type under this account; what became of one that was there, which types
     there are, which account it could be: of the person's own alone.
     """
+    if request.htmx:  # It is a page of its own, and comes in the place of the whole of the one that asked.
+        return go(request, "backups:restore-choose", query={**_carried(request), "proof": proof})
     type, at = request.vault.device.type, timezone.now()
     others = [role for role in roles.restore_roles(type, at) if role != person.role]
     context = {
@@ -363,7 +365,7 @@ def _choose_page(
         "tries": {"left": left, "until": until} if left < opening.WORDS_OF_RECOVERY.most else None,
         **restore_steps(3),
     }
-    return page(request, "backups/restore_choose.html", context)
+    return page(request, "backups/restore_choose.html#choosing", context)
 
 
 def _preselected(request: VaultRequest, found: Found) -> tuple[str, str]:

@@ -104,7 +104,9 @@
   };
 
   // -- Opening the list ----------------------------------------------------------------------------------------------
-  document.querySelectorAll("[data-passkey-open]").forEach((form) => {
+  const open = (form) => {
+    if (form.dataset.ready) return;
+    form.dataset.ready = "1";
     touch(form, form.querySelector("[data-passkey-use]"), async () => {
       const used = await use(form.dataset.rp, JSON.parse(form.dataset.allowed));
       if (!used.output) {
@@ -114,7 +116,10 @@
       await send(form, { credential: used.id, output: toText(used.output) });
       used.output.fill(0);
     });
-  });
+  };
+  const openAll = () => document.querySelectorAll("[data-passkey-open]").forEach(open);
+  document.addEventListener("htmx:afterSettle", openAll); // Those that came with an answer.
+  openAll();
 
   // -- Adding one ----------------------------------------------------------------------------------------------------
   const form = document.querySelector("[data-passkey-new]");

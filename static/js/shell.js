@@ -17,10 +17,18 @@
       event.stopImmediatePropagation();
       return;
     }
+    const button = event.submitter;
+    const waits = button && button.dataset.wait;
+    if (form.hasAttribute("hx-post") && waits) {
+      const timer = setTimeout(say, 1000, button);
+      form.addEventListener("htmx:afterRequest", () => {
+        clearTimeout(timer);
+        if (said.has(button)) button.textContent = said.get(button);
+      }, { once: true });
+    }
     if (event.defaultPrevented || form.hasAttribute("hx-post")) return;
     sent.set(form, performance.now());
-    const button = event.submitter;
-    if (button && button.dataset.wait) setTimeout(say, 1000, button);
+    if (waits) setTimeout(say, 1000, button);
   });
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;

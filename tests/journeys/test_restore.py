@@ -25,6 +25,7 @@ from authweb.demo.provider.issuers import ICLOUD, MICROSOFT
 from backups.models import Backup, Generation, RecoveryAccount
 from backups.services import switching
 from tests import factories
+from tests.conftest import Faults
 from tests.demo_provider import OnDevice, Provider, Somebody
 from tests.factories import Visitor
 from tests.journeys.test_passkey_key import Touch, add
@@ -146,7 +147,9 @@ def test_lost_phone_with_sign_in_only_and_database_gone(at: Callable[..., At], p
     assert [entry.secret for entry in new.visitor.entries] == keys
 
 
-def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callable[..., At], provider: Provider) -> None:
+def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(
+    at: Callable[..., At], provider: Provider, faults: Faults
+) -> None:
     lost(provider, words=WORDS)
     new = at("alice.new@example.org", "Pixel 9", "android")
     new.page.goto(START)
@@ -158,12 +161,22 @@ def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callabl
     new.heads("Choose the backup")
 
     # Where the answer takes longer than a second, a sentence says what is waited for.
-    new.page.route("**/restore/choose/", lambda route: route.fulfill(status=204))
+    new.page.route("**/restore/choose/", lambda route: None)
     expect(new.page.get_by_text("Opening the backup…")).to_be_hidden()
     new.press("Continue")
     expect(new.page.get_by_text("Opening the backup…")).to_be_visible()
     new.page.unroute_all()
     new.page.reload()
+
+    # What does not come through in place is sent as the form it is.
+    faults.expect(r"^console: (htmx:|Failed to load resource)")
+    new.page.route(
+        "**/restore/choose/",
+        lambda route: route.abort() if "hx-request" in route.request.headers else route.continue_(),
+    )
+    new.press("Continue")
+    new.says("This backup needs your six words. Type them.")
+    new.page.unroute_all()
 
     # The field stands in the card that is chosen.
     words = new.page.get_by_role("textbox", name="Six words")
@@ -171,6 +184,8 @@ def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(at: Callabl
     words.fill("six words that are not the ones")
     new.press("Continue")
     new.says(re.compile(r"Those are not the words of this backup\. 9 tries left until"))
+    expect(words).to_be_focused()  # The answer came in the place of the cards.
+    expect(new.page.locator(".choice-card:has(:checked)").get_by_role("textbox")).to_be_visible()
     words.fill(WORDS.upper())
     new.press("Continue")
     new.heads("2 of 3 will have codes")
@@ -233,6 +248,8 @@ def test_words_forgotten_passkey_there_and_database_gone(
     new = replace(old, visitor=visitor)
 
     new.choose()
+    new.press("Continue")
+    new.says("This backup needs your passkey. Choose “Use your passkey”.")
     new.press("Use your passkey")
     new.heads("2 of 3 will have codes")
     new.press("Restore")

@@ -599,6 +599,24 @@ def test_wrong_words_say_how_many_tries_are_left_and_the_right_ones_open(old: Vi
     assert Attempt.objects.count() == 2  # Of the one wrong: over the recovery account, and over the network.
 
 
+def test_refusal_comes_in_the_place_of_the_cards_and_all_else_leads_on(old: Visitor, new: Visitor) -> None:
+    factories.create_words(on=old, words=WORDS)
+    backup = factories.backed_up(old, protection=Protection.KEY)
+    fields, asked = {"proof": proof_of(new), "choice": key_of(Generation.objects.get())}, {"HX-Request": "true"}
+
+    wrong = new.client.post(CHOOSE, {**fields, "words": "six words that are not the ones"}, headers=asked)
+    right = new.client.post(CHOOSE, {**fields, "words": WORDS}, headers=asked)
+    ending.off(backup, device=None, at=timezone.now())
+    ending.delete_now(backup, device=None, at=timezone.now())
+    proof = proof_of(new)
+    gone = new.client.post(CHOOSE, {**fields, "proof": proof}, headers=asked)
+
+    assert wrong.content.decode().strip().startswith('<div id="choosing"')
+    assert "Those are not the words of this backup. 9 tries left" in text(wrong)
+    assert right.headers["HX-Redirect"] == reverse("backups:restore-preview", args=[fields["proof"]])
+    assert gone.headers["HX-Redirect"] == f"{CHOOSE}?chosen={fields['choice']}&proof={proof}"
+
+
 @pytest.mark.parametrize(("seconds", "opens"), [(299, True), (301, False)])
 def test_sign_in_allows_words_again_after_wrong_ones_for_five_minutes(
     old: Visitor, new: Visitor, seconds: int, opens: bool

@@ -254,7 +254,10 @@ def test_what_comes_out_of_a_backup_is_text(
     for button in ("Continue", "Restore", "Finish later"):
         probe.look(page)
         shown.append(folded(page.locator("main").inner_text()))
+        heading = page.get_by_role("heading", level=1)
+        before = heading.inner_text()
         page.get_by_role("button", name=button).or_(page.get_by_role("link", name=button)).first.click()
+        expect(heading).not_to_have_text(before)
     page.wait_for_url("**/restore/report/**")
     for address in (page.url, "/backups/", f"/backups/off/?backup={backup.pk}", "/accounts/"):
         page.goto(address)

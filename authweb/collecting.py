@@ -14,17 +14,28 @@ _PACKED_BY = ("django", "whitenoise", "brotli")
 
 
 def collect() -> bool:
-    """`collectstatic`, which packs everything anew and takes seconds. False where all lies there as it is now."""
-    mark, state = Path(settings.STATIC_ROOT) / ".collected", _state()
-    if mark.is_file() and mark.read_text() == state:
+    """`collectstatic`, which packs everything anew and takes seconds. False where all lies there as it was packed.
+
+    What is noted stands outside of what is served.
+    """
+    mark, sources = Path(settings.DATA_DIR) / "static-collected", _sources()
+    if mark.is_file() and mark.read_text() == sources + _packed():
         return False
-    mark.unlink(missing_ok=True)  # Half of it is none of it.
     call_command("collectstatic", interactive=False, verbosity=0)
-    mark.write_text(state)
+    mark.write_text(sources + _packed())
     return True
 
 
-def _state() -> str:
+def _packed() -> str:
+    """A digest of all that is served."""
+    root = Path(settings.STATIC_ROOT)
+    state = hashlib.sha256(repr(root).encode())
+    for file in sorted(path for path in root.rglob("*") if path.is_file()):
+        state.update(repr((str(file.relative_to(root)), hashlib.sha256(file.read_bytes()).hexdigest())).encode())
+    return state.hexdigest()
+
+
+def _sources() -> str:
     """A digest of what would be collected: contents, names, and who packs them and how."""
     state = hashlib.sha256(repr([settings.STORAGES["staticfiles"], *map(version, _PACKED_BY)]).encode())
     for finder in get_finders():

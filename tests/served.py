@@ -19,7 +19,6 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode
 
-from django.conf import settings
 from playwright.sync_api import BrowserContext
 
 from tests import processes
@@ -72,7 +71,6 @@ class Served:
             "SECRET_KEY": secrets.token_urlsafe(60),
             "DATA_DIR": str(directory),
             "PORT": str(port),
-            "STATIC_ROOT": str(settings.STATIC_ROOT),  # Packed once for all servers of these tests.
             "WORKERS": str(workers),
         }
         self._prepare(accounts)
@@ -113,10 +111,10 @@ class Served:
 
     def inside(self, script: str, *arguments: str) -> Any:
         """What a script says last, as JSON, in a process of its own that has the settings of the server."""
-        variables = {**self.settings, "DJANGO_SETTINGS_MODULE": "authweb.settings", "PYTHONPATH": str(ROOT)}
+        settings = {**self.settings, "DJANGO_SETTINGS_MODULE": "authweb.settings", "PYTHONPATH": str(ROOT)}
         done = subprocess.run(
             [sys.executable, "-c", script, *arguments],
-            env={**processes.clean_environment(), **variables},
+            env={**processes.clean_environment(), **settings},
             capture_output=True,
             text=True,
             timeout=120,

@@ -260,12 +260,12 @@ TAGS: Mapping[Tag, Line] = {
         told=_("Your backup under %(account)s was restored on '%(device)s', %(time)s."),
     ),
     Tag.RESTORED_BY_ANOTHER: Line(
-        _("Your backup under %(account)s was restored on '%(asked)s', by another person who is signed in to it."),
+        _("A backup under %(account)s was restored on '%(asked)s', by another person who is signed in to it."),
         "backups",
         mailed=True,
         shown=True,
         told=_(
-            "Your backup under %(account)s was restored on '%(asked)s', %(time)s. "
+            "A backup under %(account)s was restored on '%(asked)s', %(time)s. "
             "Whoever did that is signed in to Authweb as another person, and to %(account)s."
         ),
     ),
@@ -405,7 +405,28 @@ def told(event: Event) -> str:
 def done_on(event: Event) -> str:
     """The device on which it was done, by name; empty where the sentence names it already, or nobody knows."""
     by = str(event.facts.get("by") or event.device_name)
-    return "" if by and by in sentence(event) else by
+    return "" if by and by in _named(event) else by
+
+
+class _Asked(dict[str, Any]):
+    """Facts that know which of them a sentence has asked for."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        super().__init__(facts)
+        self.keys_asked: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.keys_asked.add(key)
+        return super().__getitem__(key)
+
+
+def _named(event: Event) -> set[str]:
+    """What the sentence of a line names; letters that happen to stand in it are no name."""
+    if event.tag not in Tag._value2member_map_:
+        return set()
+    given = _Asked({**_NO_FACTS, "device": event.device_name, **event.facts})
+    str(TAGS[Tag(event.tag)].sentence % given)
+    return {str(given[key]) for key in given.keys_asked & {"device", "former", "asked"}}
 
 
 _NO_FACTS: Mapping[str, Any] = {

@@ -74,7 +74,7 @@ def hold(vault: OpenVault, proof: str, key: str, opener: Opener, *, is_trial: bo
         try:
             text, by = _opened(person, choice, opener, vault.device.type, at=at)
         except Damaged:
-            _note(choice, at=at)
+            _note(choice, vault.device.type, at=at)
             raise
     document = document_of(text, person, choice.name, by=by, is_trial=is_trial)
     with transaction.atomic():
@@ -119,28 +119,40 @@ def is_held(vault: OpenVault, proof: str, *, at: datetime) -> bool:
     return vault.device.drafts.filter(pk=draft_id, kind=Draft.Kind.RESTORE, expires_at__gt=at).exists()
 
 
-def _note(damaged: Choice, *, at: datetime) -> None:
-    """Where it is the newest of its backup, that is checked now, as "Check now" does: whose it is learn of it."""
+def _note(damaged: Choice, device_type: str, *, at: datetime) -> None:
+    """It no longer counts. Where it is the newest of its backup, that is checked now, as "Check now" does: whose it is
+    learn of it.
+    """
     name = damaged.name
     same = Generation.objects.stored().filter(recovery_account__name=name.ctx, stream=name.stream.hex())
     row = same.filter(sequence=name.sequence).exclude(backup=None).select_related("backup").first()
-    if row is not None and row.backup is not None and row.backup.is_on:
-        with suppress(StoreFailed):
+    if row is None or row.backup is None or not row.backup.is_on:
+        return
+    with suppress(StoreFailed):
+        if row == row.backup.generations.stored().newest_first().first():
             keeping.check(row.backup, at=at)
+        elif not _is_whole(damaged, device_type):
+            same.filter(pk=row.pk, kid=row.kid, sha256=row.sha256).update(state=Generation.State.DAMAGED)
 
 
-def whole_before(found: Found, key: str, *, at: datetime) -> Choice | None:
+def whole_before(found: Found, key: str, device_type: str, *, at: datetime) -> Choice | None:
     """The newest saved state before a damaged one, of its backup, that is what this server made: read now, and known by
-    its seal; where a record has them, by the very bytes that once were proven to open. Raises StoreFailed.
+    its seal; where a record has them, by the very bytes that once were proven to open; opened where it needs no key.
+    Raises StoreFailed.
     """
     with objects.asking_for_somebody(at):
         earlier = [choice for choice in found.before(key) if not choice.is_damaged]
-        return next((choice for choice in earlier[:_READ_AGAIN] if _is_whole(choice)), None)
+        return next((choice for choice in earlier[:_READ_AGAIN] if _is_whole(choice, device_type)), None)
 
 
-def _is_whole(choice: Choice) -> bool:
+@sensitive_variables()
+def _is_whole(choice: Choice, device_type: str) -> bool:
+    place, sha256 = choice.name.place, choice.sha256
     try:
-        envelope.verify(objects.fetched(choice.name), choice.name.place, objects.server_key, sha256=choice.sha256)
+        data = objects.fetched(choice.name)
+        if envelope.slots(data, place, objects.server_key, sha256=sha256):
+            return True
+        contents.checked(envelope.read(data, place, objects.server_key, sha256=sha256), device_type=device_type)
     except (NotStored, VaultError):
         return False
     return True

@@ -134,8 +134,9 @@ def _asks(request: VaultRequest, person: Identity, found: Found) -> bool:
     (one, *others) = found.every
     is_plain = one.is_recorded and not one.openers and not one.is_damaged and one.deletes_at is None
     is_alone = not others and not found.missing and not found.elsewhere
+    is_meant = _carried(request).get("chosen", one.key) == one.key
     left, _until = attempts.left(restoring.RESTORES, opening.subject(person), at=timezone.now())
-    return _is_trial(request) or not is_plain or not is_alone or not left
+    return _is_trial(request) or not (is_plain and is_alone and is_meant and left)
 
 
 @require_POST
@@ -208,7 +209,7 @@ def _damaged(request: VaultRequest, proof: str, key: str) -> _Refused | None:
         return None
     try:
         found = _found(request, person)
-        whole = opening.whole_before(found, key, at=timezone.now())
+        whole = opening.whole_before(found, key, request.vault.device.type, at=timezone.now())
     except StoreFailed:
         return _Refused(_("This saved state is damaged. Choose another one."))
     return _Refused(_instead(request, found, key, whole), found, whole)
@@ -280,9 +281,14 @@ def _proven(request: VaultRequest, proof: str) -> Identity | None:
 
 
 def _lost(request: VaultRequest, proof: str, *, was_there: bool = False) -> HttpResponse:
-    """No proof, or none any more: because it was used a moment ago, by the first of two clicks, or is too old."""
-    if (request.method == "POST" or was_there) and opening.is_held(request.vault, proof, at=timezone.now()):
-        return go(request, "backups:restore-preview", UUID(proof))
+    """No proof, or none any more: because it was used a moment ago, by the first of two clicks, or is too old.
+
+    Who comes back to the address of one that was used finds what it opened; "Back" is never led forth again.
+    """
+    if opening.is_held(request.vault, proof, at=timezone.now()):
+        if request.method == "POST" or was_there:
+            return go(request, "backups:restore-preview", UUID(proof))
+        return page(request, "backups/restore_waits.html", {"held": UUID(proof)})
     if proof:
         said(request, _("That sign-in was over five minutes ago, or was used. Sign in once more."), error=True)
     return go(request, "backups:restore", query=_carried(request))
@@ -369,16 +375,18 @@ def _choose_page(
 
 
 def _preselected(request: VaultRequest, found: Found) -> tuple[str, str]:
-    """What is chosen to begin with: what was chosen before, else the newest; where that is damaged the one before it,
-    and the sentence that says so.
+    """What is chosen to begin with: what was chosen before, else the newest; where that is damaged the one before it.
+    And the sentence that says so, or that what was chosen is not here.
     """
     chosen = _carried(request).get("chosen", "")
     if chosen in {choice.key for choice in found.every if not choice.is_damaged}:
         return chosen, ""
+    if chosen and chosen not in {choice.key for choice in found.every}:
+        return "", _("The saved state that you chose is not kept with this account. Choose one that is.")
     newest = found.newest[0]
     if newest.is_damaged:
         with suppress(StoreFailed):
-            whole = opening.whole_before(found, newest.key, at=timezone.now())
+            whole = opening.whole_before(found, newest.key, request.vault.device.type, at=timezone.now())
             if whole is not None:
                 return whole.key, _instead(request, found, newest.key, whole)
     return next((choice.key for choice in found.every if not choice.is_damaged), ""), ""

@@ -12,10 +12,17 @@
     place();
     document.querySelector("[data-words] [aria-invalid=true]")?.focus({ preventScroll: true });
   });
-  // What does not come through, or is no answer, is sent once more as the form it is: then it has a page that says so.
+  // What does not come through, or is no answer, may have been judged all the same: it is not sent twice, the page of the
+  // choice is asked for anew, and says how things stand.
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
     document.addEventListener(name, ({ detail }) => {
-      if (detail.elt.id === "restore-choose") detail.elt.submit();
+      const form = detail.elt;
+      if (form.id !== "restore-choose") return;
+      const kept = new URLSearchParams();
+      for (const field of form.querySelectorAll("[name=proof], [name=try]")) kept.set(field.name, field.value);
+      const chosen = document.querySelector("[name=choice]:checked");
+      if (chosen) kept.set("chosen", chosen.value);
+      window.location.assign(`${form.action}?${kept}`);
     });
   }
   place();

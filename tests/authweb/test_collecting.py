@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles.finders import get_finders
 
 from authweb import collecting
 
@@ -18,7 +19,7 @@ def sheet(settings: Any, tmp_path: Path) -> Path:
     source = tmp_path / "source"
     source.mkdir()
     settings.STATICFILES_DIRS = [source]
-    settings.STATIC_ROOT = tmp_path / "collected"
+    settings.DATA_DIR, settings.STATIC_ROOT = tmp_path, tmp_path / "collected"
     (source / "own.css").write_text("a {}")
     return source / "own.css"
 
@@ -54,6 +55,23 @@ def test_file_that_came_or_went_is_noticed(sheet: Path) -> None:
     other.unlink()
 
     assert (came, collecting.collect()) == (True, True)
+
+
+def test_what_was_taken_from_the_collected_ones_is_put_back(sheet: Path, settings: Any) -> None:
+    collecting.collect()
+
+    (Path(settings.STATIC_ROOT) / "own.css").unlink()
+
+    assert (collecting.collect(), collected(settings)) == (True, "a {}")
+
+
+def test_nothing_beside_the_files_is_served(sheet: Path, settings: Any) -> None:
+    collecting.collect()
+
+    root = Path(settings.STATIC_ROOT)
+    assert {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()} == {
+        path for finder in get_finders() for path, _storage in finder.list([])
+    }
 
 
 def test_other_way_of_packing_is_noticed(sheet: Path, settings: Any) -> None:

@@ -222,6 +222,7 @@ def restoring(sight: Sight, visitor: Visitor) -> None:
     assert {row.fate for row in rows} == {*Fate} - {Fate.LEFT, Fate.SIGNED_IN}
     sight.client = new.client
     sight.see(*(reverse("backups:restore-preview", args=[one]) for one in (trial, held)))
+    sight.see(f"{reverse('backups:restore-choose')}?proof={held}")
     left = next(row for row in rows if row.fate is Fate.CODE)
     chosen = [row.id for row in rows if row is not left]
     new.client.post(reverse("backups:restore-preview", args=[held]), {"chosen": chosen})

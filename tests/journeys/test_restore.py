@@ -168,14 +168,17 @@ def test_new_phone_by_words_after_wrong_ones_and_a_cancelled_sign_in(
     new.page.unroute_all()
     new.page.reload()
 
-    # What does not come through in place is sent as the form it is.
+    # What does not come through may have been judged: it is not sent twice, the page is asked for anew.
     faults.expect(r"^console: (htmx:|Failed to load resource)")
     new.page.route(
         "**/restore/choose/",
         lambda route: route.abort() if "hx-request" in route.request.headers else route.continue_(),
     )
-    new.press("Continue")
-    new.says("This backup needs your six words. Type them.")
+    sent: list[str] = []
+    new.page.on("request", lambda request: sent.append(request.method) if "/choose/" in request.url else None)
+    with new.page.expect_navigation():
+        new.press("Continue")
+    assert sent == ["POST", "GET"]
     new.page.unroute_all()
 
     # The field stands in the card that is chosen.

@@ -49,6 +49,25 @@ def test_every_fact_of_a_line_is_shown_to_staff_or_withheld() -> None:
     assert set(activity._NO_FACTS) == FOR_STAFF | set(activity.WITHHELD)
 
 
+@pytest.mark.parametrize(
+    ("tag", "device_name", "facts", "told"),
+    [
+        (Tag.WORDS_MADE, "Phone", {}, "Phone"),
+        (Tag.WORDS_MADE, "our", {}, "our"),  # Letters of the sentence, chosen as a name.
+        (Tag.RESTORED, "Phone", {}, ""),
+        (Tag.DEVICE_REMOVED, "", {"device": "Phone", "by": "Laptop"}, "Laptop"),
+        (Tag.DEVICE_REMOVED, "", {"device": "Phone", "by": "Phone"}, ""),
+        ("later:thing:done", "Phone", {}, "Phone"),
+    ],
+)
+def test_device_is_named_beside_a_line_unless_the_sentence_names_it(
+    alice: Visitor, tag: str, device_name: str, facts: dict[str, str], told: str
+) -> None:
+    event = Event(user=alice.user, tag=tag, at=timezone.now(), device_name=device_name, facts=facts)
+
+    assert activity.done_on(event) == told
+
+
 @pytest.mark.parametrize("tag", Tag)
 def test_owner_reads_the_whole_line_and_staff_no_name_of_what_is_elsewhere(alice: Visitor, tag: Tag) -> None:
     facts = {"account": "a…@outlook.example", "name": "Keychain of hers", "asked": "Firefox", "day": "2026-05-03"}

@@ -494,7 +494,7 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
 
     told = {message.to[0]: message.body for message in mail.outbox}
     assert set(told) == {"alice@example.org", "alice.new@example.org"}
-    assert "Your backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice@example.org"]
+    assert "A backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice@example.org"]
     assert "The backup was made on 'Pixel 8'." in told["alice@example.org"]
     assert "Your backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice.new@example.org"]
     assert [NOT_ME in body for body in told.values()] == [True, True]
@@ -518,10 +518,10 @@ def test_lists_of_every_holder_and_other_device_name_device_and_time_and_ask_whe
     pages = [visitor.client.get(reverse("accounts:list")).content.decode() for visitor in (old, tablet, new)]
 
     at = Event.objects.get(tag=Tag.RESTORED).at
-    said = f"Your backup under a…@outlook.example was restored on 'Pixel 9', {at:%-d %B %Y, %H:%M}."
+    said = f"backup under a…@outlook.example was restored on 'Pixel 9', {at:%-d %B %Y, %H:%M}."
     by = " Whoever did that is signed in to Authweb as another person, and to a…@outlook.example."
     told = [[unescape(one) for one in re.findall(r"<strong data-told>([^<]*)</strong>", page)] for page in pages]
-    assert told == [[said + by], [said], []]
+    assert told == [[f"A {said}{by}"], [f"Your {said}"], []]
     assert [page.count(f'href="{NOT_ME}">This was not me</a>') for page in pages] == [1, 1, 0]
 
 

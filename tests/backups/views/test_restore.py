@@ -371,18 +371,23 @@ def test_one_choice_without_a_key_skips_the_step(old: Visitor, new: Visitor) -> 
 
     skipped = new.client.get(f"{CHOOSE}?proof={proof}")
     preview = new.client.get(skipped.headers["Location"])
-    back = new.client.get(f"{CHOOSE}?proof={proof}", follow=True)
+    back = new.client.get(f"{CHOOSE}?proof={proof}")
 
     assert skipped.headers["Location"] == reverse("backups:restore-preview", args=[proof])
     assert "Step 4 of 5 2 of 3 will have codes From Pixel 8," in text(preview)
     assert Event.objects.filter(user=new.user).exclude(tag__startswith="proofs:").count() == events
     assert (Draft.objects.count(), Attempt.objects.count(), new.entries) == (1, 0, ())
-    assert "Restore from backup" in text(back)  # Nobody is sent forth again from where they came back to.
+    # Nobody is sent forth again from where they came back to, and what was opened is found from there.
+    assert (back.status_code, "What you opened waits for you" in text(back)) == (200, True)
+    assert skipped.headers["Location"] in main(back)
 
 
 @pytest.mark.parametrize(
     "case",
-    ["a key", "an older one", "a missing one", "another type", "a try", "no record", "soon deleted", "three today"],
+    [
+        *("a key", "an older one", "a missing one", "another type", "a try", "no record", "soon deleted"),
+        *("three today", "another was chosen"),
+    ],
 )
 def test_step_stays_where_there_is_something_to_choose_to_type_or_to_learn(
     old: Visitor, new: Visitor, case: str
@@ -402,8 +407,13 @@ def test_step_stays_where_there_is_something_to_choose_to_type_or_to_learn(
     for _ in range(3 if case == "three today" else 0):
         Attempt.objects.create(subject=opening.subject(factories.person()), act="restore", at=timezone.now())
 
-    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}{'&try=1' if case == 'a try' else ''}")
+    more = {"a try": "&try=1", "another was chosen": f"&chosen={'0' * 16}-{7:016x}"}.get(case, "")
 
+    page = new.client.get(f"{CHOOSE}?proof={proof_of(new)}{more}")
+
+    absent = "The saved state that you chose is not kept with this account. Choose one that is."
+    is_told, is_one_chosen = absent in text(page), bool(re.search(r'name="choice"[^>]* checked', main(page)))
+    assert (is_told, is_one_chosen) == (case == "another was chosen", case != "another was chosen")
     assert (page.status_code, "Step 3 of 5 Choose the backup" in text(page), Draft.objects.count()) == (200, True, 0)
 
 
@@ -748,6 +758,21 @@ def test_damaged_newest_one_offers_the_one_before_it_which_was_read(
     assert chosen_in(refused) == chosen_in(again) == key_of(states[count])
     assert restores in preview
     assert "The copy in the store is not what was written." in card
+
+
+def test_damaged_one_that_is_not_the_newest_no_longer_counts_and_the_newest_is_left_as_it_is(
+    old: Visitor, new: Visitor
+) -> None:
+    newest, middle, _oldest = three_days(old)
+    damaged(middle)
+    checked_at = Backup.objects.get().checked_at
+
+    refused = opened(new, choice=key_of(middle))
+
+    assert "This saved state is damaged. The one before it," in text(refused)
+    assert [one.state for one in Generation.objects.order_by("-sequence")] == ["proven", "damaged", "proven"]
+    assert (Backup.objects.get().checked_at, Backup.objects.get().failure) == (checked_at, "")
+    assert Generation.objects.get(pk=newest.pk).checked_at == newest.checked_at
 
 
 def test_passkey_for_a_damaged_one_leads_to_the_one_before_it(old: Visitor, new: Visitor) -> None:

@@ -36,26 +36,27 @@ serve: $(VENV)/run.stamp
 # What is pure, and the tests that run each branch of it without a database.
 PURE := accounts.vault,backups.portions,backups.contents,backups.envelope,backups.names
 PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions contents envelope names fuzz)
-BESIDE := tests/journeys tests/attacks tests/backups
 WITHOUT_PURE := $(PURE_TESTS:%=--ignore=%)
+STORED := $(filter-out $(PURE_TESTS),$(wildcard tests/backups/test_*.py))
+BESIDE := tests/journeys tests/attacks $(STORED)
 
 # The core under coverage, each branch of it, then the rest. Beside both the journeys, which wait for browsers most of
-# the time, and beside those the attacks and then the backups: more at once than cores cost each other what they win.
-# TESTS=tests/rules or ROW=T16 runs those alone.
+# the time, and beside those the attacks and then the backups that are really stored: three lanes of about one length,
+# since more at once than cores cost each other what they win. TESTS=tests/rules or ROW=T16 runs those alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
 ifneq ($(TESTS)$(ROW),)
 	$(PY) -m pytest $(FORM) $(TESTS)
 else
 	@mkdir -p build; failed=0; \
-	part() { $(PY) -m pytest $(FORM) tests/$$1 $(WITHOUT_PURE) > build/$$1.log 2>&1; }; \
-	part journeys & journeys=$$!; \
-	{ part attacks; ended=$$?; part backups && exit $$ended; } & others=$$!; \
+	part() { name=$$1; shift; $(PY) -m pytest $(FORM) "$$@" > build/$$name.log 2>&1; }; \
+	part journeys tests/journeys & journeys=$$!; \
+	{ part attacks tests/attacks; ended=$$?; part backups $(STORED) && exit $$ended; } & others=$$!; \
 	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
 	$(PY) -m pytest $(FORM) $(WITHOUT_PURE) $(BESIDE:%=--ignore=%) || failed=1; \
 	wait $$journeys || failed=1; wait $$others || failed=1; \
-	cat $(BESIDE:tests/%=build/%.log); \
+	cat build/journeys.log build/attacks.log build/backups.log; \
 	exit $$failed
 endif
 

@@ -40,6 +40,9 @@ def meet(accounts: AccountList, entries: Sequence[Entry]) -> tuple[Met, ...]:
     backup are no clash: both were in one list before.
     """
     by_id = {entry.id: entry for entry in accounts.entries}
+    pairs = [(entry, by_id.get(entry.id)) for entry in entries]
+    if all(there is not None and (entry.secret is None or there.same_code_as(entry)) for entry, there in pairs):
+        return tuple(Met(entry, Relation.SAME, there) for entry, there in pairs)  # Restored once more.
     of_names = any(entry.secret is None for entry in entries)
     by_name = {_by_name(entry): entry for entry in reversed(accounts.entries)} if of_names else {}
     found: list[Met] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,20 +27,21 @@ def collect() -> bool:
     return True
 
 
+def _sources() -> str:
+    """A digest of what would be collected, and of who packs it and how."""
+    files = (Path(storage.path(path)) for finder in get_finders() for path, storage in finder.list([]))
+    return _digest([settings.STORAGES["staticfiles"], *map(version, _PACKED_BY)], files)
+
+
 def _packed() -> str:
     """A digest of all that is served."""
     root = Path(settings.STATIC_ROOT)
-    state = hashlib.sha256(repr(root).encode())
-    for file in sorted(path for path in root.rglob("*") if path.is_file()):
-        state.update(repr((str(file.relative_to(root)), hashlib.sha256(file.read_bytes()).hexdigest())).encode())
-    return state.hexdigest()
+    return _digest(root, (path for path in root.rglob("*") if path.is_file()))
 
 
-def _sources() -> str:
-    """A digest of what would be collected: contents, names, and who packs them and how."""
-    state = hashlib.sha256(repr([settings.STORAGES["staticfiles"], *map(version, _PACKED_BY)]).encode())
-    for finder in get_finders():
-        for path, storage in sorted(finder.list([]), key=lambda found: found[0]):
-            with storage.open(path) as file:
-                state.update(repr((path, hashlib.sha256(file.read()).hexdigest())).encode())
+def _digest(about: object, files: Iterable[Path]) -> str:
+    """Of where files lie and what is in them."""
+    state = hashlib.sha256(repr(about).encode())
+    for file in sorted(files):
+        state.update(repr((str(file), hashlib.sha256(file.read_bytes()).hexdigest())).encode())
     return state.hexdigest()

@@ -408,25 +408,12 @@ def done_on(event: Event) -> str:
     return "" if by and by in _named(event) else by
 
 
-class _Asked(dict[str, Any]):
-    """Facts that know which of them a sentence has asked for."""
-
-    def __init__(self, facts: Mapping[str, Any]) -> None:
-        super().__init__(facts)
-        self.keys_asked: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self.keys_asked.add(key)
-        return super().__getitem__(key)
-
-
 def _named(event: Event) -> set[str]:
-    """What the sentence of a line names; letters that happen to stand in it are no name."""
-    if event.tag not in Tag._value2member_map_:
-        return set()
-    given = _Asked({**_NO_FACTS, "device": event.device_name, **event.facts})
-    str(TAGS[Tag(event.tag)].sentence % given)
-    return {str(given[key]) for key in given.keys_asked & {"device", "former", "asked"}}
+    """The devices that the sentence of a line names; letters that happen to stand in it are no name."""
+    facts = {"device": event.device_name, **event.facts}
+    marks = {fact: f"\0{fact}" for fact in ("device", "former", "asked")}
+    said = sentence_of(event.tag, {**facts, **marks})
+    return {str(facts.get(fact)) for fact, mark in marks.items() if mark in said}
 
 
 _NO_FACTS: Mapping[str, Any] = {

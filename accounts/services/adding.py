@@ -153,7 +153,7 @@ def _hold(
     try:
         result = formats.read(given) if isinstance(given, str) else formats.read_texts(given)
     except TooLarge as error:  # More lines than a list may hold.
-        raise Full(holds=_size(vaults.read(vault)), count=error.found) from None
+        raise Full(holds=vaults.read(vault).size, count=error.found) from None
     except Unsupported as error:
         raise NothingTaken((Problem.of(1, error),)) from None
     problems.extend(result.problems)
@@ -229,11 +229,7 @@ def _added(accounts: AccountList, new: Iterable[Entry]) -> AccountList:
     except TooLarge as error:
         if error.unit != "entries":
             raise
-        raise Full(holds=_size(accounts), count=len(entries)) from None
-
-
-def _size(accounts: AccountList) -> int:
-    return len(accounts.entries) + len(accounts.trash)
+        raise Full(holds=accounts.size, count=len(entries)) from None
 
 
 # -- Out: the yes -----------------------------------------------------------------------------------------------------

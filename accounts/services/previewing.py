@@ -164,8 +164,9 @@ def _code(accounts: AccountList, entry: Entry, at: datetime) -> Code | None:
 
 def counters(accounts: AccountList, entry: Entry) -> list[int]:
     """Where the counters of this key stand in the list and in Trash, under whatever name."""
-    everything = (*accounts.entries, *(trashed.entry for trashed in accounts.trash))
-    return [other.counter for other in everything if other.type is Type.HOTP and other.secret == entry.secret]
+    return [
+        other.counter for other in accounts.everything() if other.type is Type.HOTP and other.secret == entry.secret
+    ]
 
 
 def _listed(entry: Entry | None) -> Listed | None:

@@ -92,6 +92,11 @@ class AccountList:
     def __contains__(self, id: object) -> bool:
         return any(entry.id == id for entry in self.entries)
 
+    @property
+    def size(self) -> int:
+        """How many accounts count against MAX_ENTRIES: those in Trash do too."""
+        return len(self.entries) + len(self.trash)
+
     def get(self, id: str) -> Entry:
         """The account of this id. Raises NotListed, for one in the Trash too."""
         return self.entries[self._place(id)]
@@ -127,7 +132,7 @@ class AccountList:
     def add_many(self, entries: Iterable[Entry]) -> AccountList:
         """The list with these accounts at its end, all or none. Raises AlreadyListed, TooLarge."""
         names = _Names(self.entries)
-        ids = {entry.id: entry for entry in self._everything()}
+        ids = {entry.id: entry for entry in self.everything()}
         added: list[Entry] = []
         for entry in entries:
             found = names.compare(entry)
@@ -296,7 +301,7 @@ class AccountList:
         """
         counters: dict[str, Entry] = {}
         for accounts in (*between, self):
-            for entry in accounts._everything():
+            for entry in accounts.everything():
                 counters[entry.id] = higher_counter(entry, counters.get(entry.id))
         entries = tuple(higher_counter(entry, counters.get(entry.id)) for entry in older.entries)
         trash = tuple(
@@ -322,10 +327,10 @@ class AccountList:
 
     def checked(self) -> AccountList:
         """This list, if it may be kept: 2,000 accounts, the Trash included, and 1,000,000 bytes. Raises TooLarge."""
-        count = len(self.entries) + len(self.trash)
+        count = self.size
         if count > MAX_ENTRIES:
             raise TooLarge(found=count, allowed=MAX_ENTRIES, unit="entries")
-        most = sum(map(_most_bytes, self._everything())) + _KEY_BYTES * len(self.backup_keys) + _FRAME_BYTES
+        most = sum(map(_most_bytes, self.everything())) + _KEY_BYTES * len(self.backup_keys) + _FRAME_BYTES
         if most > MAX_BYTES:  # Otherwise the bound cannot be reached, and nothing is written to see it.
             self.to_bytes()
         return self
@@ -366,7 +371,8 @@ class AccountList:
             pass
         raise Damaged(Reason.DAMAGED_DOCUMENT)
 
-    def _everything(self) -> Iterator[Entry]:
+    def everything(self) -> Iterator[Entry]:
+        """Every account, those in Trash last."""
         yield from self.entries
         for trashed in self.trash:
             yield trashed.entry

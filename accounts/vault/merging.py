@@ -106,8 +106,7 @@ def _by_name(entry: Entry) -> tuple[str, ...]:
 def _counters(*states: AccountList) -> dict[bytes, int]:
     """How far the counters of each key are, in these states of the list and their Trash, under whatever name."""
     found: dict[bytes, int] = {}
-    everything = ((*state.entries, *(trashed.entry for trashed in state.trash)) for state in states)
-    for entry in chain.from_iterable(everything):
+    for entry in chain.from_iterable(state.everything() for state in states):
         if entry.type is Type.HOTP and entry.secret is not None:
             key = entry.secret.reveal()
             found[key] = max(entry.counter, found.get(key, 0))

@@ -58,7 +58,7 @@ class Choice:
     @property
     def key(self) -> str:
         """What a form calls it."""
-        return f"{self.name.stream.hex()}-{self.name.sequence:016x}"
+        return _key(self.name.stream.hex(), self.name.sequence)
 
     def told_by(self, contents: Contents) -> Choice:
         """With what its contents say of themselves."""
@@ -101,7 +101,7 @@ class Found:
 
     def before(self, key: str) -> tuple[Choice, ...]:
         """Those before a saved state, of its backup, the newest first."""
-        return tuple(sorted((one for one in self.older if _is_before(one, key)), key=_number, reverse=True))
+        return tuple(sorted((one for one in self.older if _is_before(one, key)), key=lambda one: one.key, reverse=True))
 
     def other_passkeys(self, key: str) -> tuple[Choice, Choice] | None:
         """Of its backup the newest that may open with a passkey that it has not, and the first after that one; None
@@ -125,11 +125,11 @@ class Found:
 
 def key_of(one: Generation) -> str:
     """What a form calls a saved state that the records know."""
-    return f"{one.stream}-{one.sequence:016x}"
+    return _key(one.stream, one.sequence)
 
 
-def _number(choice: Choice) -> int:
-    return choice.name.sequence
+def _key(stream: str, number: int) -> str:
+    return f"{stream}-{number:016x}"  # Of one stream the later is the greater.
 
 
 def _is_before(choice: Choice, key: str) -> bool:

@@ -117,8 +117,7 @@ def _too_large(request: VaultRequest, error: TooLarge) -> str:
             "Tick fewer, or empty the Trash."
         )
         return sentence % {"found": sentences.number(error.found), "allowed": allowed}
-    accounts = vaults.read(request.vault)
-    holds = len(accounts.entries) + len(accounts.trash)
+    holds = vaults.read(request.vault).size
     more = max(error.found - holds, 1)  # Counted a moment later.
     sentence = ngettext(
         "Your list holds %(holds)s of %(allowed)s accounts, Trash included; %(count)s more would come back. "

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,35 +17,23 @@ from django.http import HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
-from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import roles, sentences
 from accounts.http import VaultRequest, changing, go, network_of, page, prove, said, vault_required
 from accounts.roles import Role
-from accounts.services import attempts, identity, words
-from accounts.services.attempts import TooManyTries
-from accounts.services.identity import Identity, NotProven, Purpose
-from accounts.vault.errors import KeyMissing, TooCostly, Unsupported, VaultError, WrongKey
+from accounts.services import attempts
+from accounts.services.identity import Identity, Purpose
 from accounts.views.doors import relying_party
-from backups import moments
 from backups.forms import OpenForm, PasskeyForm
-from backups.services import objects, opening, recovery, restoring, searching
-from backups.services.opening import KeyNeeded, Opener, WrongWords
-from backups.services.searching import Choice, Found, NotThere
+from backups.services import opening, recovery, restoring, searching
+from backups.services.opening import Opener
+from backups.services.searching import Found
 from backups.states import CLOSED, DEVICES, IMPORTANT_TO, SIGN_IN_WITH, restore_steps
 from backups.storage import StoreFailed
 from backups.views.fates import often
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """Why a saved state was not opened; of a damaged one what else there is, and what is chosen in its place."""
-
-    sentence: str
-    found: Found | None = None
-    instead: Choice | None = None
+from backups.views.refusals import Refused, find, hold, instead_of, proven, silent
 
 
 def _is_trial(request: VaultRequest) -> bool:
@@ -105,22 +92,23 @@ def choose(request: VaultRequest) -> HttpResponse:
     Where there is nothing to ask the one that is there is opened, and waits for the yes. To open is to look.
     """
     proof = request.POST.get("proof") or request.GET.get("proof", "")
-    person = _proven(request, proof)
+    person = proven(request, proof)
     if person is None:
         return _lost(request, proof)
     try:
-        found = _found(request, person)
+        found = find(request, person)
     except StoreFailed:
-        return _unable(request, person, proof, Found(), _silent())
+        return _unable(request, person, proof, Found(), silent())
     if not found.newest:
         return _unable(request, person, proof, found)
     posted, answer = request.POST if request.method == "POST" else None, None
     form = OpenForm(posted, found=found, takes_passkeys=not request.user.passkeys_off)
     if request.method == "POST" and form.is_valid():
         opener = Opener(words=form.cleaned_data["words"] or "", network=network_of(request))
-        answer = _held(request, proof, form.cleaned_data["choice"], opener) or _lost(request, proof)
+        answer = hold(request, proof, form.cleaned_data["choice"], opener, is_trial=_is_trial(request))
+        answer = answer or _lost(request, proof)
     elif request.method == "GET" and not _asks(request, person, found):
-        answer = _held(request, proof, found.newest[0].key, Opener())
+        answer = hold(request, proof, found.newest[0].key, Opener(), is_trial=False)
         answer = answer or _lost(request, proof, was_there=True)
     if isinstance(answer, HttpResponse):
         return answer
@@ -150,134 +138,17 @@ def passkey(request: VaultRequest) -> HttpResponse:
     form, proof = PasskeyForm(request.POST), request.POST.get("proof", "")
     if not form.is_valid():
         return JsonResponse({"sentence": _("This passkey gave no key. Use it once more, or type your six words.")})
-    answer = _held(request, proof, form.cleaned_data["choice"], Opener(output=form.cleaned_data["output"]))
+    opener = Opener(output=form.cleaned_data["output"])
+    answer = hold(request, proof, form.cleaned_data["choice"], opener, is_trial=_is_trial(request))
     if answer is None:
         return JsonResponse({"location": _lost(request, proof).headers["Location"]})
-    if isinstance(answer, _Refused) and answer.instead is not None:
+    if isinstance(answer, Refused) and answer.instead is not None:
         said(request, answer.sentence, error=True)
         query = urlencode({**_carried(request), "chosen": answer.instead.key, "proof": proof})
         return JsonResponse({"location": f"{reverse('backups:restore-choose')}?{query}"})
-    if isinstance(answer, _Refused):
+    if isinstance(answer, Refused):
         return JsonResponse({"sentence": answer.sentence})
     return JsonResponse({"location": reverse("backups:restore-preview", args=[answer])})
-
-
-@sensitive_variables()
-def _held(request: VaultRequest, proof: str, choice: str, opener: Opener) -> UUID | _Refused | None:
-    """The number of an opened saved state; or why there is none; None without a proof."""
-    at = timezone.now()
-    try:
-        return opening.hold(request.vault, proof, choice, opener, is_trial=_is_trial(request), at=at)
-    except NotProven:
-        return None
-    except WrongKey:
-        return _wrong_passkey(request, proof, choice)
-    except (WrongWords, TooManyTries, words.Busy) as error:
-        return _Refused(_wrong_words(request, error))
-    except (StoreFailed, NotThere, KeyNeeded, Unsupported, KeyMissing, TooCostly) as error:
-        return _Refused(_cannot(error))
-    except VaultError:
-        return _damaged(request, proof, choice)
-
-
-def _wrong_words(request: VaultRequest, error: WrongWords | TooManyTries | words.Busy) -> str:
-    """That they were wrong, or not tried; and when there are tries."""
-    if isinstance(error, WrongWords):
-        if not error.left:
-            sentence = _("Those are not the words of this backup. No try is left until %(day)s at %(time)s.")
-            return sentence % moments.named(error.until, request.user)
-        sentence = ngettext(
-            "Those are not the words of this backup. %(count)d try left until %(day)s at %(time)s.",
-            "Those are not the words of this backup. %(count)d tries left until %(day)s at %(time)s.",
-            error.left,
-        )
-        return sentence % {"count": error.left, **moments.named(error.until, request.user)}
-    sentence = (
-        _("Others are being served. These words were not tried; send them again on %(day)s at %(time)s.")
-        if isinstance(error, words.Busy)
-        else _(
-            "Too many wrong words were typed. These were not tried. The next try is possible on %(day)s at %(time)s."
-        )
-    )
-    return sentence % moments.named(error.next_at, request.user)
-
-
-def _damaged(request: VaultRequest, proof: str, key: str) -> _Refused | None:
-    """One that turned out to be damaged: the one before it is offered, once it was read."""
-    person = _proven(request, proof)
-    if person is None:
-        return None
-    try:
-        found = _found(request, person)
-        whole = opening.whole_before(found, key, request.vault.device.type, at=timezone.now())
-    except StoreFailed:
-        return _Refused(_("This saved state is damaged. Choose another one."))
-    return _Refused(_instead(request, found, key, whole), found, whole)
-
-
-def _instead(request: VaultRequest, found: Found, key: str, whole: Choice | None) -> str:
-    """That a saved state is damaged, and which one is not."""
-    if whole is None:
-        if any(not choice.is_damaged for choice in found.every if choice.key != key):
-            return _("This saved state is damaged. Choose another one.")
-        return _("This saved state is damaged, and there is no other one here.")
-    if whole.made_at is None:
-        return _("This saved state is damaged. An earlier one is fine.")
-    sentence = (
-        _("This saved state is damaged. The one before it, %(day)s, is fine.")
-        if whole == found.before(key)[0]
-        else _("This saved state is damaged. An earlier one, %(day)s, is fine.")
-    )
-    return sentence % {"day": moments.short(whole.made_at, request.user, at=timezone.now())}
-
-
-def _wrong_passkey(request: VaultRequest, proof: str, key: str) -> _Refused | None:
-    """A passkey that opens no slot; before which day another one may have."""
-    person = _proven(request, proof)
-    if person is None:
-        return None
-    try:
-        other = _found(request, person).other_passkeys(key)
-    except StoreFailed:
-        other = None
-    if other is None or other[0].made_at is None or other[1].made_at is None:
-        return _Refused(_("This passkey does not open this backup."))
-    earlier, before = (timezone.localtime(choice.made_at) for choice in other)
-    named = moments.full if earlier.date() == before.date() else moments.short
-    sentence = _("This passkey does not open this backup; one made before %(day)s may.")
-    return _Refused(sentence % {"day": named(before, request.user, at=timezone.now())})
-
-
-def _silent() -> str:
-    return _("The store of backups does not answer. Nothing is lost by that. Try again in a minute.")
-
-
-def _cannot(error: Exception) -> str:
-    """Why a saved state was not opened, and what to do."""
-    match error:
-        case NotThere():
-            return _("This saved state is no longer there. Choose another one.")
-        case KeyNeeded():
-            return _("This backup needs a key that you hold: your six words, or your passkey.")
-        case Unsupported():
-            return _("This backup was made by a newer Authweb. Ask the operator of this server to update it.")
-        case KeyMissing():
-            return _("The server lacks the key of this backup. Its operator has it on the printed sheet.")
-        case TooCostly():
-            return _("This backup asks for more work than any that Authweb makes. It was not opened.")
-    return _silent()
-
-
-def _found(request: VaultRequest, person: Identity) -> Found:
-    with objects.asking_for_somebody(timezone.now()):
-        return searching.find(person, request.vault.device.type)
-
-
-def _proven(request: VaultRequest, proof: str) -> Identity | None:
-    try:
-        return identity.look(proof, user=request.user, purpose=Purpose.RESTORE, target=str(request.vault.row.pk))
-    except NotProven:
-        return None
 
 
 def _lost(request: VaultRequest, proof: str, *, was_there: bool = False) -> HttpResponse:
@@ -337,7 +208,7 @@ def _choose_page(
     found: Found,
     form: OpenForm,
     *,
-    refused: _Refused | None = None,
+    refused: Refused | None = None,
 ) -> HttpResponse:
     """The page of the choice; after one that was not opened it says why, and what is chosen in its place."""
     instead = None
@@ -388,5 +259,5 @@ def _preselected(request: VaultRequest, found: Found) -> tuple[str, str]:
         with suppress(StoreFailed):
             whole = opening.whole_before(found, newest.key, request.vault.device.type, at=timezone.now())
             if whole is not None:
-                return whole.key, _instead(request, found, newest.key, whole)
+                return whole.key, instead_of(request, found, newest.key, whole)
     return next((choice.key for choice in found.every if not choice.is_damaged), ""), ""

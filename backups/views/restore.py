@@ -101,7 +101,8 @@ def choose(request: VaultRequest) -> HttpResponse:
         return _unable(request, person, proof, Found(), silent())
     if not found.newest:
         return _unable(request, person, proof, found)
-    posted, answer = request.POST if request.method == "POST" else None, None
+    posted = request.POST if request.method == "POST" else None
+    answer: UUID | Refused | HttpResponse | None = None
     form = OpenForm(posted, found=found, takes_passkeys=not request.user.passkeys_off)
     if request.method == "POST" and form.is_valid():
         opener = Opener(words=form.cleaned_data["words"] or "", network=network_of(request))

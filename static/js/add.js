@@ -39,8 +39,9 @@
   };
 
   const form = find("[data-add-choose]");
-  if (form) {
-    const field = form.elements.pictures;
+  const field = form?.elements.pictures;
+  // Chosen before this ran, or put back by the browser on the way back: the plain form stays, and its button sends it.
+  if (field && !field.files.length) {
     const button = form.querySelector("[data-word]");
     button.textContent = button.dataset.word;
     field.hidden = true;

@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from PIL import Image
-from playwright.sync_api import BrowserContext, FilePayload, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, Route, expect
 
 from accounts.models import User
 from tests import periods, pictures
@@ -102,7 +102,23 @@ def test_the_first_account_is_added_from_the_empty_list(open_list: Page) -> None
     page.goto("/accounts/")
     page.get_by_role("link", name="Add account").first.click()
     page.get_by_role("link", name="Other account (Google, Facebook, etc.)").click()
+    expect(page.locator("#id_pictures")).to_be_hidden()  # The script that sends it at once is there.
     page.locator("#id_pictures").set_input_files(file(pictures.of(LINK)))
+
+    read_and_finish(page)
+
+
+def test_a_picture_chosen_before_the_script_is_there_is_sent_by_the_button(open_list: Page) -> None:
+    page = open_list
+    held: list[Route] = []
+    page.route("**/add*.js", lambda route: held.append(route))
+    page.goto("/accounts/add/picture/", wait_until="commit")
+    page.locator("#id_pictures").set_input_files(file(pictures.of(LINK)))
+
+    held.pop().continue_()
+    page.wait_for_load_state()
+    expect(page.locator("#id_pictures")).to_be_visible()
+    page.get_by_role("button", name="Read the picture").click()
 
     read_and_finish(page)
 

@@ -166,6 +166,7 @@ def test_paste_and_drop_work_anywhere_on_the_page(open_list: Page, how: str, wha
 def test_a_picture_pasted_into_a_field_is_taken_and_a_text_is_left_to_the_field(open_list: Page) -> None:
     page = open_list
     page.get_by_role("link", name="Account name and secret key").click()
+    page.wait_for_url("**/accounts/add/hand/")
     page.evaluate(PASTE, ["#id_label", text("GitHub: alice")])
     expect(page.get_by_role("button", name="Finish")).to_be_visible()
     assert page.url.endswith("/accounts/add/hand/")
@@ -178,6 +179,7 @@ def test_a_picture_pasted_into_a_field_is_taken_and_a_text_is_left_to_the_field(
 def test_a_link_pasted_into_the_key_field_is_taken_as_a_link(open_list: Page) -> None:
     page = open_list
     page.get_by_role("link", name="Account name and secret key").click()
+    page.wait_for_url("**/accounts/add/hand/")
 
     page.evaluate(PASTE, ["#id_secret", text(LINK)])
 

@@ -120,7 +120,10 @@ def apple(op: FakeProvider) -> Issuer:
 
 @pytest.fixture
 def site(apple: Issuer, tmp_path: Path) -> Iterator[tuple[Place, str, dict[str, Any]]]:
-    """A server with Apple's key, at `localhost`; Apple is at 127.0.0.1, which to a browser is another site."""
+    """A server with Apple's key, at `localhost`; Apple is at 127.0.0.1, which to a browser is another site.
+
+    Tests ask for it before their browsers: what is asked for first ends last, and no page loads from one that is gone.
+    """
     key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -157,7 +160,7 @@ print(proof.pk, proof.state, who.issuer, who.uid, who.label, counts)
 
 
 def test_apple_comes_back_from_another_site_with_lax_cookies(
-    new_context: Callable[..., BrowserContext], site: tuple[Place, str, dict[str, Any]], apple: Issuer
+    site: tuple[Place, str, dict[str, Any]], apple: Issuer, new_context: Callable[..., BrowserContext]
 ) -> None:
     place, address, said = site
     context = new_context()
@@ -182,7 +185,7 @@ def test_apple_comes_back_from_another_site_with_lax_cookies(
 
 
 def test_cancel_at_apple_leads_back_with_one_sentence(
-    new_context: Callable[..., BrowserContext], site: tuple[Place, str, dict[str, Any]], apple: Issuer
+    site: tuple[Place, str, dict[str, Any]], apple: Issuer, new_context: Callable[..., BrowserContext]
 ) -> None:
     _, address, said = site
     apple.next("authorize", query={"error": "user_cancelled_authorize"})
@@ -197,7 +200,7 @@ def test_cancel_at_apple_leads_back_with_one_sentence(
 
 
 def test_token_signed_by_another_key_is_refused_at_apple(
-    new_context: Callable[..., BrowserContext], site: tuple[Place, str, dict[str, Any]], apple: Issuer
+    site: tuple[Place, str, dict[str, Any]], apple: Issuer, new_context: Callable[..., BrowserContext]
 ) -> None:
     _, address, said = site
     apple.next("token", signed_by_another=True)

@@ -327,7 +327,7 @@ _BLOCK = {"title": _("Block third-party TOTP")}
 
 def _affects(affected: Affected) -> str:
     if not affected.people:
-        return gettext("Affects nobody now.")
+        return gettext("Nobody has a verified address there now.")
     devices = ngettext("%(count)d device", "%(count)d devices", affected.devices) % {"count": affected.devices}
     people = len(affected.people)
     return ngettext(

@@ -152,7 +152,8 @@ class _ByPasskey:
                 raise
             # The browser offers those that open the list as well.
             raise ValidationError(
-                _("This passkey does not sign you in here. Choose another one."), code=refused.code
+                _("This passkey does not sign you in here. Choose another one, or sign in another way."),
+                code=refused.code,
             ) from None
         if passkey.user.passkeys_off:
             raise ValidationError(_("Passkeys are switched off for you here. Sign in another way."), code="off")

@@ -54,6 +54,7 @@ class Row:
     short: str = ""  # The same where there is little room.
     has_code: bool = True  # Here, or in the backup.
     waits: bool = False  # It is here already, by name, and waits for its code.
+    rises: bool = False  # It is here already, and its counter is further in the backup.
     added: datetime | None = None  # When it, and the one of its name that is here, joined a list.
     there_added: datetime | None = None
     signed_in: datetime | None = None
@@ -73,6 +74,11 @@ class Preview:
     def of(self, fate: Fate) -> tuple[Row, ...]:
         """Those of one fate, in their order."""
         return tuple(row for row in self.rows if row.fate is fate)
+
+    @property
+    def is_all_here(self) -> bool:
+        """Whether nothing of it would come in, no counter either."""
+        return bool(self.rows) and all(row.fate is Fate.HERE and not row.rises for row in self.rows)
 
     @property
     def with_codes(self) -> int:
@@ -130,6 +136,7 @@ def rows_of(vault: OpenVault, found: Sequence[Met], *, at: datetime) -> Iterator
             short=short,
             has_code=(there if fate is Fate.HERE and there is not None else entry).secret is not None,
             waits=fate is Fate.HERE and there is not None and there.needs in WAITING,
+            rises=fate is Fate.HERE and there is not None and entry.counter > there.counter,
             added=moment(entry.added) if clash is not None else None,
             there_added=moment(clash.added) if clash is not None else None,
         )

@@ -54,6 +54,14 @@ class Trial(Exception):
 
 
 @sensitive_variables()
+def awaited(vault: OpenVault, draft_id: UUID, *, at: datetime) -> RestoredOften | None:
+    """Why what is held can be restored only later; None where it can be now. Raises DraftGone."""
+    person = opening.person_of(fates.held(vault, draft_id, at=at))
+    left, next_at = attempts.left(RESTORES, opening.subject(person), at=at)
+    return None if left else RestoredOften(next_at, person.masked)
+
+
+@sensitive_variables()
 def accept(vault: OpenVault, draft_id: UUID, chosen: Chosen, *, at: datetime) -> UUID:
     """Merge what was chosen into the list, in one transaction, and hold the report of it. Returns the report's id.
 

@@ -53,6 +53,8 @@ def _preview_page(request: VaultRequest, held_id: UUID, chosen: Chosen | None = 
         restoring.drop(request.vault, held_id)
         return go(request, "backups:status" if found.is_trial else "accounts:list")
     ids, keeps = (None, {}) if chosen is None else (chosen.ids, chosen.keeps)
+    asks = bool(found.rows) and not found.is_trial and not found.is_all_here
+    late = restoring.awaited(request.vault, held_id, at=timezone.now()) if asks else None
     context = {
         "preview": found,
         "groups": [
@@ -61,7 +63,8 @@ def _preview_page(request: VaultRequest, held_id: UUID, chosen: Chosen | None = 
             if (rows := found.of(fate))
         ],
         "held": held_id,
-        "all_here": bool(found.rows) and all(row.fate is Fate.HERE for row in found.rows),
+        "often": "" if late is None else often(request, late.account, late.next_at),
+        "restores": asks and late is None,
         **restore_steps(4),
     }
     return page(request, "backups/restore_preview.html", context)

@@ -157,7 +157,7 @@ def test_rule_is_changed_and_deleted_and_keeps_the_day_that_it_has(desk: Visitor
     delete = reverse("admin:accounts_blockeddomain_delete", args=[rule.pk])
     post(desk, delete, post="yes")
 
-    assert "Affects nobody now." in says(shown)
+    assert "Nobody has a verified address there now." in says(shown)
     assert (changed.domain, changed.from_date, changed.reason) == ("contoso.com", date(2026, 5, 1), "Another reason")
     assert "2 May 2026 is over." in says(past)
     assert list(desk.user.events.order_by("pk").values_list("tag", flat=True)) == [

@@ -604,7 +604,10 @@ def test_who_comes_back_twice_is_led_on(alice: Visitor, bob: Visitor, roles: Rol
     alice.client.get(way_back(asked(alice)))
     onward = f'href="{identity.landing_of(newest(alice.user))}"'
 
-    assert onward in alice.client.get(LOST).content.decode()
+    shown = alice.client.get(LOST).content.decode()
+    assert onward in shown
+    assert NOT_FINISHED not in shown
+    assert "<h1>This sign-in is over.</h1>" in shown
     assert "Go on where you began" not in bob.client.get(LOST).content.decode()
     IdentityProof.objects.update(made_at=timezone.now() - settings.PROOF_PENDING_FOR - timedelta(seconds=1))
     assert "Go on where you began" not in alice.client.get(LOST).content.decode()

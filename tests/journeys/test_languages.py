@@ -8,7 +8,9 @@ import pytest
 from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page
 
+from accounts.services import vaults
 from accounts.vault.entry import Type
+from tests.attacks import crawler
 from tests.factories import Visitor, create_entry
 
 SignIn = Callable[[BrowserContext, Visitor], None]
@@ -92,6 +94,7 @@ def test_pages_of_the_list_and_settings_do_not_scroll_sideways(
     create_entry(on=alice_phone, issuer="Donaudampfschifffahrtsgesellschaft", name="alice.von.und.zu@example.org")
     create_entry(on=alice_phone, issuer="Counter", type=Type.HOTP)
     gone = create_entry(on=alice_phone, issuer="Old")
+    held = crawler.opened(alice_phone, vaults.read(alice_phone.vault), is_trial=False)
     alice_phone.client.post(reverse("accounts:to-trash", args=[gone.id]))
     kept = next(entry for entry in alice_phone.entries if entry.issuer == "GitHub")
     by_hand = {"label": "GitHub: alice", "secret": "JBSWY3DPEHPK3PXP"}
@@ -104,6 +107,7 @@ def test_pages_of_the_list_and_settings_do_not_scroll_sideways(
         reverse("accounts:delete", args=[gone.id]),
         *(reverse(f"accounts:{name}", args=[alice_phone.device.pk]) for name in ("device-rename", "device-remove")),
         waiting,
+        reverse("backups:restore-preview", args=[held]),
     ]
     page = context.new_page()
 

@@ -213,7 +213,9 @@ def test_passkey_that_opens_the_list_signs_nobody_in_and_says_so(
     page.goto("/sign-in/login/")
     page.get_by_role("button", name="Use a passkey").click()
 
-    expect(page.get_by_text("This passkey does not sign you in here. Choose another one.")).to_be_visible()
+    expect(
+        page.get_by_text("This passkey does not sign you in here. Choose another one, or sign in another way.")
+    ).to_be_visible()
     assert [one["userName"] for one in touch.credentials()] == ["alice@example.org, key to your list"]
 
 

@@ -257,7 +257,7 @@ def test_checklist_shows_what_was_done_today_and_says_when_nothing_is_left(alice
             pages.append(text(alice.client.get(AGAIN)))
 
     assert [f"Done 1 C Contoso {ALICE} Signed in 14:11" in page for page in pages] == [True, False]
-    assert all("No account waits for you." in page and "Back to the list" in page for page in pages)
+    assert all("No account waits for you any more." in page and "Back to the list" in page for page in pages)
 
 
 @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ def test_restore_leads_to_the_wizard_and_puts_nothing_aside_yet(alice_phone: Vis
     answer = client.post(INSTEAD + query, form(then="restore"))
 
     stays = "Your list of 'Alice's phone' stays until something was restored. Then it is put aside"
-    assert f"{stays} and deleted after 30 days; a key that turns up before then keeps it." in shown
+    assert f"{stays} and deleted after 30 days; if you find a key to it before then, you can keep it." in shown
     assert "Choose what your lost device was: its backup can be restored on the same type only." in shown
     assert to(answer) == RESTORE
     assert client.get(RESTORE).status_code == 200
@@ -276,7 +276,7 @@ def test_devices_page_names_it_and_the_day_it_goes(given_up: Visitor) -> None:
     here = text(given_up.client.get(DEVICES))
     there = factories.at_another_browser(given_up).client.get(DEVICES)
 
-    assert "Lists put aside List of Alice's phone Nobody opens it. Deleted on 2 June 2026." in here
+    assert "Lists put aside List of Alice's phone Deleted on 2 June 2026, unless you keep it." in here
     assert "Open with a key" not in here
     assert "Open with a key" in buttons(there)
 

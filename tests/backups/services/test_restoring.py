@@ -498,6 +498,10 @@ def test_everybody_who_holds_the_account_is_told_and_three_a_day_are_counted_ove
     assert "The backup was made on 'Pixel 8'." in told["alice@example.org"]
     assert "Your backup under a…@outlook.example was restored on 'Pixel 9'" in told["alice.new@example.org"]
     assert [NOT_ME in body for body in told.values()] == [True, True]
+    assert {message.to[0]: message.subject for message in mail.outbox} == {
+        "alice@example.org": "A backup under a…@outlook.example was restored",
+        "alice.new@example.org": "Accounts were restored from your backup",
+    }
     for number in range(2):
         other = factories.enrolled(f"other{number}@example.org", name="Phone", type="android")
         restored(other)

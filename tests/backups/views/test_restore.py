@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
@@ -27,7 +28,7 @@ from accounts.services.devices import NewDevice
 from accounts.services.identity import Identity, Purpose
 from accounts.vault import keys
 from accounts.vault.encoding import b64url
-from accounts.vault.entry import Entry, Kind, Needs
+from accounts.vault.entry import Entry, Kind, Needs, Type
 from accounts.vault.errors import TooLarge
 from accounts.vault.keys import Secret
 from accounts.vault.list import BackupKey, Protection
@@ -884,11 +885,12 @@ def test_number_that_is_missing_is_named(old: Visitor, new: Visitor) -> None:
 
 def test_fourth_restore_of_a_day_is_refused_with_its_time(old: Visitor, new: Visitor) -> None:
     factories.backed_up(old)
-    subject = opening.subject(factories.person())
+    subject, address = opening.subject(factories.person()), preview_of(new)
+    preview = new.client.get(address)
     for _ in range(3):
         Attempt.objects.create(subject=subject, act=Attempt.Act.RESTORE, at=timezone.now())
 
-    answer = restored(new)
+    answer, later = restored(new), new.client.get(address)
     page = new.client.get(answer.headers["Location"]).content.decode()
 
     says = r"With a…@outlook.example backups were restored three times within a day\. "
@@ -897,6 +899,8 @@ def test_fourth_restore_of_a_day_is_refused_with_its_time(old: Visitor, new: Vis
     assert re.search(says, text(new.client.get(f"{CHOOSE}?proof={proof_of(new)}")))
     assert not re.search(says, text(new.client.get(f"{CHOOSE}?try=1&proof={proof_of(new)}")))
     assert "2 of 3 will have codes" in page
+    assert (buttons(preview), buttons(later)) == (["Cancel", "Restore"], ["Cancel"])
+    assert re.search(says, text(later))
     assert new.entries == ()
 
 
@@ -1186,12 +1190,29 @@ def test_two_tabs_keep_two_previews(old: Visitor, new: Visitor) -> None:
     again = new.client.get(first)
     answer = restored(new, first)
 
-    assert "2 of 3 will have codes" in text(again)
+    assert "Nothing to restore From Pixel 8" in text(again)
     assert "All of it is in your list already." in text(again)
+    assert buttons(again) == ["Look at your codes"]
     assert 'type="checkbox"' not in main(again)  # There is no choice.
     assert "Still to do 1 C Contoso" in text(new.client.get(answer.headers["Location"]))
     assert "nothing was changed" in text(new.client.get(answer.headers["Location"]))
     assert len(new.entries) == 3
+
+
+def test_counter_that_is_further_in_the_backup_is_something_to_restore(old: Visitor, new: Visitor) -> None:
+    entry = factories.create_entry(on=old, issuer="Counter", type=Type.HOTP, counter=7)
+    factories.backed_up(old)
+    restored(new)
+    all_here = new.client.get(preview_of(new))
+    behind = tuple(replace(one, counter=5) if one.id == entry.id else one for one in new.entries)
+    vaults.change(new.vault, lambda all_: replace(all_, entries=behind), tag=Tag.ENTRY_ADDED, at=timezone.now())
+
+    address = preview_of(new)
+    preview = new.client.get(address)
+    restored(new, address)
+
+    assert (buttons(all_here), buttons(preview)) == (["Look at your codes"], ["Cancel", "Restore"])
+    assert [one.counter for one in new.entries if one.id == entry.id] == [7]
 
 
 def test_try_of_what_is_all_here_promises_nothing(old: Visitor) -> None:
@@ -1303,7 +1324,7 @@ def test_what_was_opened_is_nobody_else_s(old: Visitor, new: Visitor, bob: Visit
         answers = [stranger.client.get(address), stranger.client.get(report)]
         answers += [stranger.client.post(address, data) for data in ({"chosen": ["a"]}, {"cancel": "1"})]
         assert [answer.status_code for answer in answers] == [404] * 4
-    assert "2 of 3" in text(new.client.get(address))
+    assert "Already here 3" in text(new.client.get(address))
 
 
 @pytest.mark.parametrize(("name", "leads_to"), [("restore", "lost"), ("restore-choose", "open")])

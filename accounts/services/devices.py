@@ -389,9 +389,15 @@ def drop_lists_nobody_opens(user_id: UUID) -> None:
     lists.delete()
 
 
-def unused_name(user: User, name: str) -> str:
-    """The name, with a number where a device of this person has it already: two alike cannot be told apart."""
-    taken = set(user.devices.filter(removed_at=None).values_list("name", flat=True))
+def unused_name(user: User, name: str, *, besides: Device | None = None) -> str:
+    """The name, with a number where a device of this person has it already: two alike cannot be told apart.
+
+    Not where it is one of `besides`, whose place the new one takes.
+    """
+    others = user.devices.filter(removed_at=None)
+    if besides is not None:
+        others = others.exclude(pk=besides.pk)
+    taken = set(others.values_list("name", flat=True))
     number = 2
     free = name
     while free in taken:

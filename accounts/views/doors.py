@@ -248,7 +248,9 @@ def _called(request: UserRequest) -> tuple[str, str]:
         called = clean_line(called)
     except ValidationError:
         called = ""  # A browser may say anything; in a name stands what can be shown.
-    called = devices.unused_name(request.user, called or _("This browser"))
+    before = approvals.asked_here(request)
+    besides = before.device if before is not None else None
+    called = devices.unused_name(request.user, called or _("This browser"), besides=besides)
     return called, type.value if type else ""
 
 

@@ -125,6 +125,15 @@ def test_browser_is_called_as_the_person_said(alice_elsewhere: Visitor) -> None:
     assert slot_of_newest().device.name == "Werkstatt-PC"
 
 
+def test_browser_that_asks_again_keeps_its_name_and_another_one_gets_a_number(alice_phone: Visitor) -> None:
+    names = []
+    for visitor in [factories.at_another_browser(alice_phone)] * 2 + [factories.at_another_browser(alice_phone)]:
+        visitor.client.post(ASK, form(), headers=FIREFOX)
+        names.append(slot_of_newest().device.name)
+
+    assert names == ["Firefox on Windows", "Firefox on Windows", "Firefox on Windows 2"]
+
+
 def slot_of_newest() -> KeySlot:
     """The request made last."""
     return KeySlot.objects.filter(kind=SlotKind.APPROVAL).latest("made_at")

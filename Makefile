@@ -38,10 +38,11 @@ PURE := accounts.vault,backups.portions,backups.contents,backups.envelope,backup
 PURE_TESTS := tests/accounts/vault $(patsubst %,tests/backups/test_%.py,portions contents envelope names fuzz)
 WITHOUT_PURE := $(PURE_TESTS:%=--ignore=%)
 STORED := $(filter-out $(PURE_TESTS),$(wildcard tests/backups/test_*.py))
+STORES := $(filter tests/backups/test_storage%,$(STORED))
 BESIDE := tests/journeys tests/attacks $(STORED)
 
 # The core under coverage, each branch of it, then the rest. Beside both the journeys, which wait for browsers most of
-# the time, and beside those the attacks and then the backups that are really stored: three lanes of about one length,
+# the time, and then the stores; beside those the attacks, and then what is stored: three lanes of about one length,
 # since more at once than cores cost each other what they win. TESTS=tests/rules or ROW=T16 runs those alone.
 test test-long: $(VENV)/test.stamp
 	@$(PY) -m tests.browsers
@@ -50,13 +51,14 @@ ifneq ($(TESTS)$(ROW),)
 else
 	@mkdir -p build; failed=0; \
 	part() { name=$$1; shift; $(PY) -m pytest $(FORM) "$$@" > build/$$name.log 2>&1; }; \
-	part journeys tests/journeys & journeys=$$!; \
-	{ part attacks tests/attacks; ended=$$?; part backups $(STORED) && exit $$ended; } & others=$$!; \
+	lane() { part $$1 $$2; ended=$$?; part $$3 $$4 && return $$ended; }; \
+	lane journeys tests/journeys stores "$(STORES)" & journeys=$$!; \
+	lane attacks tests/attacks backups "$(filter-out $(STORES),$(STORED))" & others=$$!; \
 	$(PY) -m coverage run --data-file=build/coverage --source=$(PURE) -m pytest $(FORM) $(PURE_TESTS) || failed=1; \
 	$(PY) -m coverage report --data-file=build/coverage --fail-under=100 || failed=1; \
 	$(PY) -m pytest $(FORM) $(WITHOUT_PURE) $(BESIDE:%=--ignore=%) || failed=1; \
 	wait $$journeys || failed=1; wait $$others || failed=1; \
-	cat build/journeys.log build/attacks.log build/backups.log; \
+	cat build/journeys.log build/stores.log build/attacks.log build/backups.log; \
 	exit $$failed
 endif
 

@@ -53,7 +53,7 @@ def test_random_schedules_lose_no_list_and_overwrite_nothing(
     *,
     long: bool,
 ) -> None:
-    schedules, steps = amount(short=100, postgres=30, long=2_000), 50 if long else 30
+    schedules, steps = amount(short=100, postgres=60, long=2_000), 50 if long else 30
 
     acts: set[str] = set()
     for number in range(schedules):

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.models import Draft
 from accounts.services import policy, vaults
+from accounts.services.identity import Identity
 from accounts.services.policy import Act
 from accounts.services.vaults import OpenVault
 from accounts.vault import merging
@@ -20,6 +21,7 @@ from accounts.vault.entry import Entry, Needs
 from accounts.vault.list import Relation
 from accounts.vault.merging import Met
 from backups.contents import Contents
+from backups.services import opening
 
 
 class Fate(StrEnum):
@@ -70,6 +72,7 @@ class Preview:
     made_at: datetime
     ends_at: datetime
     is_trial: bool
+    person: Identity  # Under whose recovery account it is kept.
 
     def of(self, fate: Fate) -> tuple[Row, ...]:
         """Those of one fate, in their order."""
@@ -98,6 +101,7 @@ def preview(vault: OpenVault, draft_id: UUID, *, at: datetime) -> Preview:
         datetime.fromtimestamp(contents.at, UTC),
         ends_at,
         bool(document["trial"]),
+        opening.person_of(document),
     )
 
 

@@ -53,10 +53,8 @@ class Trial(Exception):
     """It was held to be looked at: nothing of it is written."""
 
 
-@sensitive_variables()
-def awaited(vault: OpenVault, draft_id: UUID, *, at: datetime) -> RestoredOften | None:
-    """Why what is held can be restored only later; None where it can be now. Raises DraftGone."""
-    person = opening.person_of(fates.held(vault, draft_id, at=at))
+def awaited(person: Identity, *, at: datetime) -> RestoredOften | None:
+    """Why a backup under this recovery account can be restored only later; None where it can be now."""
     left, next_at = attempts.left(RESTORES, opening.subject(person), at=at)
     return None if left else RestoredOften(next_at, person.masked)
 

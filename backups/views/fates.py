@@ -5,7 +5,6 @@ It waits under the number of the proof that it was opened with.
 
 from __future__ import annotations
 
-from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -54,7 +53,7 @@ def _preview_page(request: VaultRequest, held_id: UUID, chosen: Chosen | None = 
         return go(request, "backups:status" if found.is_trial else "accounts:list")
     ids, keeps = (None, {}) if chosen is None else (chosen.ids, chosen.keeps)
     asks = bool(found.rows) and not found.is_trial and not found.is_all_here
-    late = restoring.awaited(request.vault, held_id, at=timezone.now()) if asks else None
+    late = restoring.awaited(found.person, at=timezone.now()) if asks else None
     context = {
         "preview": found,
         "groups": [
@@ -63,7 +62,8 @@ def _preview_page(request: VaultRequest, held_id: UUID, chosen: Chosen | None = 
             if (rows := found.of(fate))
         ],
         "held": held_id,
-        "often": "" if late is None else often(request, late.account, late.next_at),
+        "often": "" if late is None else often(request, late),
+        "nothing": found.is_all_here and not found.is_trial,
         "restores": asks and late is None,
         **restore_steps(4),
     }
@@ -100,8 +100,8 @@ def _chosen(request: VaultRequest) -> Chosen:
 def _not_restored(request: VaultRequest, error: Exception) -> str:
     """Why nothing was restored; what was opened still waits."""
     match error:
-        case restoring.RestoredOften(next_at=next_at, account=account):
-            return often(request, account, next_at)
+        case restoring.RestoredOften() as late:
+            return often(request, late)
         case restoring.NothingChosen():
             return _("No account has a tick. Tick one, or cancel.")
         case restoring.Trial():
@@ -137,12 +137,12 @@ def _is_done(request: VaultRequest, held_id: UUID) -> bool:
     return opening.is_held(request.vault, str(restoring.report_of(held_id)), at=timezone.now())
 
 
-def often(request: VaultRequest, account: str, next_at: datetime) -> str:
+def often(request: VaultRequest, late: restoring.RestoredOften) -> str:
     """That a recovery account has had its restores of a day, and when the next is possible."""
     sentence = _(
         "With %(account)s backups were restored three times within a day. The next is possible on %(day)s at %(time)s."
     )
-    return sentence % {"account": account, **moments.named(next_at, request.user)}
+    return sentence % {"account": late.account, **moments.named(late.next_at, request.user)}
 
 
 def _gone(request: VaultRequest, held_id: UUID) -> HttpResponse:

@@ -124,8 +124,8 @@ def _asks(request: VaultRequest, person: Identity, found: Found) -> bool:
     is_plain = one.is_recorded and not one.openers and not one.is_damaged and one.deletes_at is None
     is_alone = not others and not found.missing and not found.elsewhere
     is_meant = _carried(request).get("chosen", one.key) == one.key
-    left, _until = attempts.left(restoring.RESTORES, opening.subject(person), at=timezone.now())
-    return _is_trial(request) or not (is_plain and is_alone and is_meant and left)
+    is_open = restoring.awaited(person, at=timezone.now()) is None
+    return _is_trial(request) or not (is_plain and is_alone and is_meant and is_open)
 
 
 @require_POST
@@ -221,9 +221,9 @@ def _choose_page(
     chosen, note = (instead.key, "") if instead is not None else _preselected(request, found)
     if refused is not None and not form.is_bound:
         note = refused.sentence
-    at, subject, is_trial = timezone.now(), opening.subject(person), _is_trial(request)
-    left, until = attempts.left(opening.WORDS_OF_RECOVERY, subject, at=at)
-    restores_left, next_at = attempts.left(restoring.RESTORES, subject, at=at)
+    at, is_trial = timezone.now(), _is_trial(request)
+    left, until = attempts.left(opening.WORDS_OF_RECOVERY, opening.subject(person), at=at)
+    late = None if is_trial else restoring.awaited(person, at=at)
     context = {
         "person": person,
         "proof": proof,
@@ -231,7 +231,7 @@ def _choose_page(
         "form": form,
         "chosen": chosen,
         "note": note,
-        "often": "" if restores_left or is_trial else often(request, person.masked, next_at),
+        "often": "" if late is None else often(request, late),
         "trial": is_trial,
         "device": DEVICES[request.vault.device.type],
         "elsewhere": _elsewhere(found),

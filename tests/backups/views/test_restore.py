@@ -559,6 +559,7 @@ def test_wrong_type_of_device_is_named_with_its_number_and_no_forged_name_opens_
 
     devices, one = TYPES[type]
     assert f"1 backup exists for {devices}. It can be restored on {one} only." in text(page)
+    assert "If this browser was set up as another type of device than it is, remove it under Devices" in text(page)
     assert "Unable to recover." in text(forged)
     assert by_passkey.json() == {"sentence": "This saved state is no longer there. Choose another one."}
     assert (visitor.entries, Draft.objects.count()) == ((), 0)
